@@ -1,0 +1,1 @@
+"""How bytes travel: the only floor that awaits the network."""
