@@ -1,8 +1,44 @@
-"""Groups of options that a client is built from, and where the values come from."""
+"""Groups of options that a client is built from, and the base URL."""
 
-from attrs import field, frozen, validators
+import re
+from collections.abc import Callable
+from ipaddress import ip_address
+from math import isfinite
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
 
-_positive = validators.optional([validators.instance_of((int, float)), validators.gt(0)])
+from attrs import Attribute, field, frozen, validators
+
+from cloudplatform_async.errors import ConfigurationError
+
+DEFAULT_BASE_URL = "https://api.cloudplatform.dev/v1"
+
+_HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?|\[[0-9A-Fa-f:.]+\]")
+_VERSIONED = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/v[0-9]+")
+_REFUSED_IN_URL = re.compile(r"[\x00-\x20\x7f-\uffff\\]")
+
+
+def _seconds(least: str, passes: Callable[[float], bool]) -> Callable[[object, "Attribute[Any]", Any], None]:
+    def check(instance: object, attribute: "Attribute[Any]", value: Any) -> None:
+        known = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if not known or not isfinite(value) or not passes(value):
+            name = f"{type(instance).__name__}.{attribute.name}"
+            raise ConfigurationError(f"{name} must be a number of seconds {least}, not {value!r}.")
+
+    return check
+
+
+def _count(least: int) -> Callable[[object, "Attribute[Any]", Any], None]:
+    def check(instance: object, attribute: "Attribute[Any]", value: Any) -> None:
+        if not isinstance(value, int) or isinstance(value, bool) or value < least:
+            name = f"{type(instance).__name__}.{attribute.name}"
+            raise ConfigurationError(f"{name} must be a whole number from {least} up, not {value!r}.")
+
+    return check
+
+
+_positive = validators.optional(_seconds("above 0", lambda value: value > 0))
+_not_negative = _seconds("from 0 up", lambda value: value >= 0)
 
 
 @frozen(kw_only=True)
@@ -23,6 +59,33 @@ class Timeouts:
     write: float | None = field(default=30.0, validator=_positive)
     pool: float | None = field(default=30.0, validator=_positive)
 
+    @classmethod
+    def of(cls, value: "Timeouts | float") -> "Timeouts":
+        """Read a plain number as a bound of the whole call."""
+        return value if isinstance(value, Timeouts) else cls(total=value)
+
+
+@frozen(kw_only=True)
+class RetryPolicy:
+    """How failed attempts are tried again (API contract §7).
+
+    Waits are drawn from ``uniform(0, min(cap, base * 2**n))`` seconds, unless the server names a time.
+
+    Attributes:
+        max_retries: Retries of one call, beyond its first attempt (0 or more).
+        base: Longest wait before the first retry, in seconds.
+        cap: Longest wait before any retry, in seconds.
+        max_retry_after: Longest wait that the server may ask for, in seconds; above it the error is
+            raised at once.
+        budget: Spend retries from the client's shared budget, so that an outage is not made worse.
+    """
+
+    max_retries: int = field(default=4, validator=_count(0))
+    base: float = field(default=0.5, validator=_not_negative)
+    cap: float = field(default=8.0, validator=_not_negative)
+    max_retry_after: float = field(default=60.0, validator=_not_negative)
+    budget: bool = True
+
 
 @frozen(kw_only=True)
 class PoolLimits:
@@ -33,7 +96,89 @@ class PoolLimits:
         keepalive_expiry: Seconds that an idle connection is kept; ``None`` keeps it until closed.
     """
 
-    max_connections: int = field(default=100, validator=[validators.instance_of(int), validators.ge(1)])
-    keepalive_expiry: float | None = field(
-        default=30.0, validator=validators.optional([validators.instance_of((int, float)), validators.ge(0)])
-    )
+    max_connections: int = field(default=100, validator=_count(1))
+    keepalive_expiry: float | None = field(default=30.0, validator=validators.optional(_not_negative))
+
+
+@frozen
+class BaseURL:
+    """A checked base URL, taken apart once.
+
+    Attributes:
+        scheme: ``"https"``, or ``"http"`` to a loopback host.
+        authority: Host, with a port where one was given.
+        prefix: The path up to the version, such as ``"/v1"``.
+    """
+
+    scheme: str
+    authority: str
+    prefix: str
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port."""
+        return f"{self.scheme}://{self.authority}"
+
+    def __str__(self) -> str:
+        return self.origin + self.prefix
+
+
+def secure_url(text: object, name: str) -> SplitResult:
+    """Check that a URL may carry credentials: HTTPS, or HTTP to a loopback host (API contract §1).
+
+    Args:
+        text: The URL.
+        name: The option it came from, for the message; the URL itself may hold a secret.
+
+    Raises:
+        ConfigurationError: With a message that names the option and the fix.
+    """
+    if not isinstance(text, str) or _REFUSED_IN_URL.search(text):
+        raise ConfigurationError(f"{name} must be a URL in plain ASCII, without spaces or backslashes.")
+    parts = _split(text, name)
+    if parts.username is not None or parts.password is not None:
+        raise ConfigurationError(f"{name} must not contain a user name or password; pass credentials by their options.")
+    host = parts.netloc.rpartition(":")[0] if parts.port is not None else parts.netloc.removesuffix(":")
+    if parts.scheme not in {"http", "https"} or not _HOST.fullmatch(host):
+        raise ConfigurationError(f"{name} must begin with https:// and a host name, such as {DEFAULT_BASE_URL}.")
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+        raise ConfigurationError(
+            f"{name} must use https://: http:// would send credentials in the clear. "
+            f"Use https://{parts.netloc}{parts.path}; http:// is for loopback hosts only."
+        )
+    return parts
+
+
+def _split(text: str, name: str) -> SplitResult:
+    try:
+        parts = urlsplit(text)
+        if parts.port == 0:
+            raise ConfigurationError(f"{name} has port 0; name the port that the server listens on.")
+    except ValueError as error:
+        raise ConfigurationError(f"{name} is not a valid URL: {error}.") from None
+    return parts
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host is this machine by its very name: ``127.0.0.0/8``, ``::1`` or ``localhost``."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host.lower().rstrip(".") == "localhost"
+
+
+def parse_base_url(text: object) -> BaseURL:
+    """Check a base URL and take it apart.
+
+    Raises:
+        ConfigurationError: For a URL that is not secure, or whose path does not end in a version
+            segment; the message shows the corrected one.
+    """
+    parts = secure_url(text, "base_url")
+    path = parts.path.rstrip("/")
+    if parts.query or parts.fragment or "?" in str(text) or "#" in str(text):
+        raise ConfigurationError("base_url must not contain a query or a fragment; pass queries as `params=`.")
+    if not _VERSIONED.fullmatch(path):
+        fixed = f"{parts.scheme}://{parts.netloc}{path if re.fullmatch(r'[/A-Za-z0-9_~-]*', path) else ''}/v1"
+        raise ConfigurationError(f"base_url must end in a version such as /v1: use {fixed}")
+    return BaseURL(parts.scheme, parts.netloc.lower().removesuffix(":"), path)

@@ -1,0 +1,41 @@
+"""A token bucket that keeps retries from making an outage worse (API contract §7)."""
+
+from attrs import define
+
+from cloudplatform_async.errors import CloudPlatformError
+
+CAPACITY = 120.0
+"""Retries that a client may make while nothing at all succeeds: 12 % of its first 1,000 calls."""
+
+FAILURE_COST = 1.0
+THROTTLE_COST = 0.2  # the server is up, and the gate already slows the group down
+SUCCESS_GAIN = 1.0
+
+
+@define
+class RetryBudget:
+    """Retries cost tokens; a retried call that succeeds gives them back, and each success earns some.
+
+    So heavy loss with eventual success never starves, and only a real outage drains the bucket.
+
+    Attributes:
+        tokens: Left now, 0 to ``CAPACITY``.
+    """
+
+    tokens: float = CAPACITY
+
+    def spend(self, cost: float) -> bool:
+        """Take a retry's cost; ``False`` when there is not enough left."""
+        if self.tokens < cost:
+            return False
+        self.tokens -= cost
+        return True
+
+    def succeed(self, spent: float) -> None:
+        """Take in a call that succeeded after its retries had cost ``spent``."""
+        self.tokens = min(CAPACITY, self.tokens + spent + SUCCESS_GAIN)
+
+
+def cost_of(error: CloudPlatformError) -> float:
+    """Tell what a retry after this error costs."""
+    return THROTTLE_COST if error.status_code in {409, 429} else FAILURE_COST

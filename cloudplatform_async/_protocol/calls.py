@@ -1,0 +1,49 @@
+"""A call as a value: everything that is known of it before anything is sent."""
+
+from typing import Generic, TypeVar
+
+from attrs import frozen
+
+from cloudplatform_async._protocol.encoding import Query, path_of, query_string
+from cloudplatform_async._protocol.idempotency import AUTO, IdempotencyKey, is_write
+from cloudplatform_async._protocol.conversion import Decode
+from cloudplatform_async.settings import Timeouts
+
+T = TypeVar("T")
+
+
+@frozen(kw_only=True)
+class Call(Generic[T]):
+    """One operation of the platform.
+
+    Attributes:
+        method: Upper case.
+        target: Encoded path below the version prefix, with its query.
+        group: Endpoint group that rate limits are counted in.
+        decode: From the body of a success to what the caller gets; ``None`` expects no body.
+        scope: That an access token must have, where it says its scopes.
+        body: JSON bytes.
+        headers: Of the caller, checked.
+        idempotency_key: The caller's, ``AUTO`` or ``None``.
+        timeouts: The caller's; ``None`` takes the client's.
+    """
+
+    method: str
+    target: str
+    group: str
+    decode: Decode[T] | None
+    scope: str | None = None
+    body: bytes | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    idempotency_key: IdempotencyKey = AUTO
+    timeouts: Timeouts | None = None
+
+
+def target_of(path: str, query: str) -> str:
+    """Join an encoded path and an encoded query."""
+    return f"{path}?{query}" if query else path
+
+
+def group_of(path: str) -> str:
+    """Name the endpoint group of a path: its first segment (API contract §7)."""
+    return path.split("/", 2)[1].partition("?")[0]

@@ -1,0 +1,172 @@
+"""Values of the caller to bytes: JSON bodies, query strings, path segments and headers, or a refusal."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date, datetime
+from math import isfinite
+from typing import Any
+from urllib.parse import quote, unquote
+
+import attrs
+import msgspec
+
+from cloudplatform_async.errors import InvalidRequestError
+
+QueryValue = str | int | float | bool | date | datetime | Sequence[str] | None
+Query = Mapping[str, QueryValue]
+
+_UNRESERVED = "-._~"  # RFC 3986 §2.3, beside letters and digits
+_PATH_SAFE = _UNRESERVED + "!$&'()*+,;=:@%"  # RFC 3986 §3.3, and what the caller has encoded
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 §5.6.2
+_FIELD_VALUE = re.compile(r"[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?|")  # RFC 9110 §5.5, ASCII only
+_OWN_HEADERS = frozenset(
+    {"authorization", "x-api-key", "idempotency-key", "host", "content-length", "transfer-encoding", "x-attempt"}
+)
+
+
+def json_body(value: Any) -> bytes:
+    """Encode a request body, after refusing what JSON or the platform cannot carry.
+
+    Raises:
+        InvalidRequestError: For NaN, infinities, naive datetimes, bytes and types without a JSON form.
+    """
+    try:
+        for path, part in _parts(value, "$"):
+            _check_part(path, part)
+        return msgspec.json.encode(value)
+    except (TypeError, UnicodeEncodeError, OverflowError) as error:
+        raise InvalidRequestError(f"The body cannot be written as JSON: {error}") from error
+    except RecursionError as error:
+        raise InvalidRequestError("The body is nested too deeply, or contains itself.") from error
+
+
+def _parts(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+    yield path, value
+    if isinstance(value, Mapping):
+        for name, part in value.items():
+            yield from _parts(part, f"{path}.{name}")
+    elif isinstance(value, (list, tuple, set, frozenset)):
+        for index, part in enumerate(value):
+            yield from _parts(part, f"{path}[{index}]")
+    elif attrs.has(type(value)):
+        yield from _parts(attrs.asdict(value, recurse=False), path)
+
+
+def _check_part(path: str, value: Any) -> None:
+    if isinstance(value, float) and not isfinite(value):
+        raise InvalidRequestError(f"{value} at `{path}` is not a JSON number; send a finite one or null.")
+    if isinstance(value, datetime) and value.utcoffset() is None:
+        raise InvalidRequestError(_naive(path))
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        raise InvalidRequestError(f"Bytes at `{path}` have no JSON form; decode or base64-encode them first.")
+
+
+def _naive(name: str) -> str:
+    return f"`{name}` is a datetime without a time zone; add one, such as tzinfo=timezone.utc."
+
+
+def path_of(*segments: str) -> str:
+    """Join literal names and ids into a path, each percent-encoded (API contract §4).
+
+    Raises:
+        InvalidRequestError: For an id that is empty, ``.`` or ``..``, or has ``/`` or control characters.
+    """
+    return "".join(f"/{_segment(segment)}" for segment in segments)
+
+
+def _segment(segment: str) -> str:
+    if not isinstance(segment, str):
+        raise InvalidRequestError(f"An id must be a str, not {type(segment).__name__}.")
+    if segment in {"", ".", ".."}:
+        raise InvalidRequestError(f"{segment!r} is not an id; pass the `id` of an object that the platform gave.")
+    if "/" in segment or "\\" in segment or _CONTROL.search(segment):
+        raise InvalidRequestError(f"The id {segment!r} has a slash or a control character; ids have none.")
+    return quoted(segment)
+
+
+def quoted(text: str, safe: str = _UNRESERVED) -> str:
+    """Percent-encode text as UTF-8.
+
+    Raises:
+        InvalidRequestError: For text with half of a surrogate pair, which UTF-8 cannot carry.
+    """
+    try:
+        return quote(text, safe=safe)
+    except UnicodeEncodeError as error:
+        raise InvalidRequestError(f"{text!r} is not valid Unicode text.") from error
+
+
+def checked_path(path: str) -> str:
+    """Check and encode a path that the caller wrote whole, such as ``"/projects/prj_01"``.
+
+    What the caller percent-encoded stays as it is. Nothing in it can leave the version prefix.
+
+    Raises:
+        InvalidRequestError: For dot segments (encoded ones too), empty segments, a backslash, ``?``, ``#`` or a control character.
+    """
+    if not isinstance(path, str) or not path.strip("/"):
+        raise InvalidRequestError("`path` must be a path below the base URL, such as '/projects'.")
+    if re.search(r"[\\?#]|://", path) or _CONTROL.search(path) or _STRAY_PERCENT.search(path):
+        raise InvalidRequestError(
+            f"The path {path!r} has a character that is not a path's own; pass queries as `params=`, and "
+            "percent-encode the rest."
+        )
+    segments = path.removeprefix("/").split("/")
+    for segment in segments:
+        if unquote(segment) in {"", ".", ".."} or re.search(r"[/\\]", unquote(segment)):
+            raise InvalidRequestError(f"The path {path!r} has an empty or dot segment, or an encoded slash.")
+    return "".join(f"/{quoted(segment, _PATH_SAFE)}" for segment in segments)
+
+
+def query_string(params: Query | None) -> str:
+    """Encode query parameters; ``None`` is left out, a list repeats its name.
+
+    Raises:
+        InvalidRequestError: For NaN, infinities, naive datetimes and types without a text form.
+    """
+    return "&".join(f"{quoted(str(name))}={quoted(text)}" for name, text in _pairs(params or {}))
+
+
+def _pairs(params: Query) -> Iterator[tuple[str, str]]:
+    for name, value in params.items():
+        values = value if isinstance(value, (list, tuple)) else [value]
+        yield from ((name, _text(name, each)) for each in values if each is not None)
+
+
+def _text(name: str, value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, datetime) and value.utcoffset() is None:
+        raise InvalidRequestError(_naive(name))
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, (str, int)) or (isinstance(value, float) and isfinite(value)):
+        return str(value)
+    raise InvalidRequestError(f"`{name}` cannot be sent as a query parameter: {type(value).__name__} {value!r}.")
+
+
+def checked_headers(headers: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
+    """Check headers of the caller (API contract §1, own headers).
+
+    Raises:
+        InvalidRequestError: For names that are ours to send, and for text that no header may carry.
+    """
+    return tuple(_header(name, value) for name, value in (headers or {}).items())
+
+
+def _header(name: str, value: str) -> tuple[str, str]:
+    if not isinstance(name, str) or not _TOKEN.fullmatch(name):
+        raise InvalidRequestError(f"{name!r} is not a header name.")
+    if name.lower() in _OWN_HEADERS:
+        raise InvalidRequestError(f"The header {name!r} is the client's own; see the option that sets it.")
+    if not isinstance(value, str) or not _FIELD_VALUE.fullmatch(value):
+        # The value may be a secret: it is not shown.
+        raise InvalidRequestError(f"The value of the header {name!r} must be printable ASCII without line breaks.")
+    return name.lower(), value
+
+
+def merged(*groups: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """Merge groups of headers by name; a later one replaces an earlier one."""
+    return tuple({name: value for group in groups for name, value in group}.items())

@@ -1,0 +1,104 @@
+"""What the server says of its limits: ``Retry-After`` and ``RateLimit-*`` headers."""
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from math import isfinite
+
+from attrs import frozen
+
+_NUMBER = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,9})?")
+_DAYS = "Mon|Tue|Wed|Thu|Fri|Sat|Sun"
+_LONG_DAYS = "Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday"
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_MONTH = f"(?P<month>{'|'.join(_MONTHS)})"
+_TIME = r"(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2}):(?P<second>[0-9]{2})"
+_DATES = tuple(  # RFC 9110 §5.6.7: IMF-fixdate, RFC 850, asctime
+    re.compile(pattern)
+    for pattern in (
+        rf"(?:{_DAYS}), (?P<day>[0-9]{{2}}) {_MONTH} (?P<year>[0-9]{{4}}) {_TIME} GMT",
+        rf"(?:{_LONG_DAYS}), (?P<day>[0-9]{{2}})-{_MONTH}-(?P<year>[0-9]{{2}}) {_TIME} GMT",
+        rf"(?:{_DAYS}) {_MONTH} (?P<day>[0-9]{{2}}| [0-9]) {_TIME} (?P<year>[0-9]{{4}})",
+    )
+)
+
+
+@frozen
+class Limits:
+    """What a server told of the limit of one key and endpoint group.
+
+    Attributes:
+        limit: Requests allowed in a window.
+        remaining: Requests left in it.
+        reset: Seconds until the window is new.
+    """
+
+    limit: float | None
+    remaining: float | None
+    reset: float | None
+
+
+def retry_after(headers: Mapping[str, str], now: float) -> float | None:
+    """Read how many seconds the server asks to wait; of several values, the longest.
+
+    Zero means that it named a time that is no wait. Whatever is not ASCII digits with an optional
+    decimal part, or an HTTP date in one of its three forms, is ignored (API contract §7).
+
+    Args:
+        headers: Headers of the answer by lower-case name.
+        now: Wall-clock seconds since the epoch, used where the answer has no ``Date`` of its own.
+    """
+    waits = [*_waits(headers, now), *_milliseconds(headers)]
+    return max(waits, default=None)
+
+
+def _waits(headers: Mapping[str, str], now: float) -> Iterator[float]:
+    text = headers.get("retry-after", "")
+    origin = _date(headers.get("date", ""), now)
+    for match in re.finditer(r"[A-Z][a-z]+, [^,]+|[^,]+", text):  # the comma of a date separates nothing
+        value = match[0].strip()
+        if _NUMBER.fullmatch(value):
+            yield float(value)
+        elif (date := _date(value, now)) is not None:
+            yield max(0.0, date - (now if origin is None else origin))
+
+
+def _milliseconds(headers: Mapping[str, str]) -> Iterator[float]:
+    values = (value.strip() for value in headers.get("retry-after-ms", "").split(","))
+    return (float(value) / 1000 for value in values if _NUMBER.fullmatch(value))
+
+
+def _date(text: str, now: float) -> float | None:
+    for pattern in _DATES:
+        if match := pattern.fullmatch(text.strip()):
+            return _timestamp(match, now)
+    return None
+
+
+def _timestamp(match: re.Match[str], now: float) -> float | None:
+    year = int(match["year"])
+    if len(match["year"]) == 2:  # RFC 9110 §5.6.7: more than 50 years ahead means the past century
+        this_year = datetime.fromtimestamp(now, UTC).year
+        year += this_year - this_year % 100
+        year -= 100 if year > this_year + 50 else 0
+    month = _MONTHS.index(match["month"]) + 1
+    hour, minute, second = int(match["hour"]), int(match["minute"]), int(match["second"])
+    try:  # a leap second is the second before it
+        return datetime(year, month, int(match["day"]), hour, minute, min(second, 59), tzinfo=UTC).timestamp()
+    except ValueError:  # 31 February
+        return None
+
+
+def limits(headers: Mapping[str, str]) -> Limits | None:
+    """Read ``RateLimit-*``, else ``X-RateLimit-*``; ``None`` where the server says nothing of use."""
+    for prefix in ("ratelimit-", "x-ratelimit-"):
+        values = [_count(headers.get(prefix + name)) for name in ("limit", "remaining", "reset")]
+        if values[1] is not None or values[0] is not None:
+            return Limits(*values)
+    return None
+
+
+def _count(text: str | None) -> float | None:
+    match = _NUMBER.match(text.strip()) if text else None
+    value = float(match[0]) if match else None
+    return value if value is not None and isfinite(value) else None

@@ -1,0 +1,111 @@
+"""What an answer means: a success to decode, or the typed error of its status (API contract §3)."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+from attrs import frozen
+
+from cloudplatform_async import errors
+from cloudplatform_async._protocol.rate_limits import retry_after
+from cloudplatform_async.errors import APIStatusError, Outcome, ServerError
+
+_EXCERPT = 200  # characters of a foreign body that an error message shows
+
+ERROR_OF_STATUS: Mapping[int, type[APIStatusError]] = {
+    400: errors.BadRequestError,
+    401: errors.AuthenticationError,
+    403: errors.PermissionDeniedError,
+    404: errors.NotFoundError,
+    409: errors.ConflictError,
+    422: errors.UnprocessableEntityError,
+    429: errors.RateLimitError,
+}
+
+
+@frozen
+class Answer:
+    """One whole answer of the server.
+
+    Attributes:
+        status: HTTP status code.
+        headers: Values by lower-case name.
+        body: The inflated body.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def is_success(self) -> bool:
+        """Tell whether the status is 2xx."""
+        return 200 <= self.status < 300
+
+
+class _Fault(msgspec.Struct):
+    message: str
+    code: str | None = None
+    details: Any = None
+
+
+class _ErrorEnvelope(msgspec.Struct):
+    error: _Fault
+
+
+_decode_envelope = msgspec.json.Decoder(_ErrorEnvelope).decode
+
+
+def status_error(answer: Answer, *, now: float, secrets: Iterable[str]) -> APIStatusError:
+    """Make the typed error of an answer that is not a success.
+
+    Args:
+        answer: What the server sent; its body may be anything.
+        now: Wall-clock seconds since the epoch, for a ``Retry-After`` date without a ``Date``.
+        secrets: Texts to mask wherever the server repeats them.
+    """
+    fault = _fault(answer)
+    secrets = sorted((secret for secret in secrets if secret), key=len, reverse=True)
+    kind = ERROR_OF_STATUS.get(answer.status, ServerError if answer.status >= 500 else APIStatusError)
+    return kind(
+        masked(fault.message, secrets),
+        outcome=_outcome(answer.status, fault.code),
+        status_code=answer.status,
+        code=masked(fault.code, secrets),
+        details=masked(fault.details, secrets),
+        retry_after=retry_after(answer.headers, now),
+        request_id=masked(answer.headers.get("x-request-id"), secrets),
+    )
+
+
+def _fault(answer: Answer) -> _Fault:
+    try:
+        return _decode_envelope(answer.body).error
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return _Fault(_foreign_message(answer))
+
+
+def _foreign_message(answer: Answer) -> str:
+    """Say what came where the platform's own error envelope should have been."""
+    if 300 <= answer.status < 400:
+        return "The server answered with a redirect; redirects are never followed. Check `base_url`."
+    excerpt = " ".join(answer.body[: 4 * _EXCERPT].decode("utf-8", "replace").split())[:_EXCERPT]
+    return f"The body is not the platform's error format: {excerpt}" if excerpt else "The body is empty."
+
+
+def _outcome(status: int, code: str | None) -> Outcome:
+    """Say what became of the request: only a 4xx is a refusal, and not while the write is under way."""
+    refused = 400 <= status < 500 and code != "idempotency_in_progress"
+    return "rejected" if refused else "unknown"
+
+
+def masked(value: Any, secrets: Iterable[str]) -> Any:
+    """Replace secrets in every text of a JSON value."""
+    if isinstance(value, str):
+        for secret in secrets:
+            value = value.replace(secret, "***")
+    elif isinstance(value, list):
+        return [masked(part, secrets) for part in value]
+    elif isinstance(value, dict):
+        return {masked(name, secrets): masked(part, secrets) for name, part in value.items()}
+    return value

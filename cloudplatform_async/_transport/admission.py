@@ -1,0 +1,90 @@
+"""Lets at most so many requests in at a time, the others in the order in which they came."""
+
+from collections import OrderedDict
+
+import anyio
+import httpx
+from attrs import define, field
+
+
+@define(eq=False)
+class _Waiter:
+    """One request in the queue; the event rings when its turn came or the queue was closed."""
+
+    admitted: bool = False
+    rung: anyio.Event = field(factory=anyio.Event)
+
+    def ring(self, *, admitted: bool) -> None:
+        self.admitted = admitted
+        self.rung.set()
+
+
+class Admission:
+    """A first-in first-out queue in front of a fixed number of permits; every step is O(1).
+
+    A permit that is given back goes straight to the request that has waited longest, so a newcomer
+    never overtakes it. A request that leaves the queue early leaves nothing behind in it.
+
+    Args:
+        permits: How many requests may be in at the same time (at least 1).
+    """
+
+    __slots__ = ("_closed", "_free", "_queue", "in_use")
+
+    def __init__(self, permits: int) -> None:
+        self.in_use = 0
+        self._free = permits
+        self._closed = False
+        self._queue: OrderedDict[_Waiter, None] = OrderedDict()
+
+    @property
+    def waiting(self) -> int:
+        """Requests in the queue."""
+        return len(self._queue)
+
+    async def acquire(self, timeout: float | None) -> None:
+        """Take a permit, waiting for at most ``timeout`` seconds (``None``: as long as it takes).
+
+        Raises:
+            httpx.PoolTimeout: No permit came free in time.
+            httpx.CloseError: The queue was closed.
+        """
+        if self._closed:
+            raise httpx.CloseError("The transport is closed.")
+        if self._free:
+            self._free -= 1
+            self.in_use += 1
+        else:
+            await self._wait_in_line(timeout)
+
+    def release(self) -> None:
+        """Give a permit back: to the first in the queue, if there is one."""
+        if self._queue:
+            self._queue.popitem(last=False)[0].ring(admitted=True)
+        else:
+            self._free += 1
+            self.in_use -= 1
+
+    def close(self) -> None:
+        """Send everyone in the queue away with ``httpx.CloseError``."""
+        self._closed = True
+        while self._queue:
+            self._queue.popitem(last=False)[0].ring(admitted=False)
+
+    async def _wait_in_line(self, timeout: float | None) -> None:
+        waiter = _Waiter()
+        self._queue[waiter] = None
+        woken = False
+        try:
+            with anyio.move_on_after(timeout):
+                await waiter.rung.wait()
+            woken = True
+        finally:
+            self._queue.pop(waiter, None)
+            if waiter.admitted and not woken:
+                self.release()
+        if waiter.admitted:
+            return
+        if self._closed:
+            raise httpx.CloseError("The transport was closed while the request waited for a connection.")
+        raise httpx.PoolTimeout(f"No connection came free within {timeout} seconds.")

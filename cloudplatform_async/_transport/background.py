@@ -1,0 +1,149 @@
+"""Owns every background task of a client, on asyncio and trio alike."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Generic, Protocol, TypeVar
+
+from cloudplatform_async.errors import ClientStateError
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Job(Protocol[T_co]):
+    """A background task that keeps its outcome for whoever asks, and never raises by itself."""
+
+    @property
+    def done(self) -> bool:
+        """Tell whether the outcome is known."""
+        ...
+
+    async def wait(self) -> T_co:
+        """Wait for the outcome; cancelling the waiter does not cancel the job.
+
+        Raises:
+            ClientStateError: When the job was cancelled, because its client was closed.
+        """
+        ...
+
+    def cancel(self) -> None:
+        """End the job; may be called from anywhere, a finalizer included."""
+        ...
+
+
+class Background:
+    """Starts jobs on the running event loop, and ends them all when the client closes."""
+
+    def __init__(self) -> None:
+        self._jobs: set[_AsyncioJob[object] | _TrioJob[object]] = set()
+
+    def start(self, function: Callable[[], Awaitable[T]]) -> Job[T]:
+        """Start a function as a job of its own."""
+        kind = _AsyncioJob if running_asyncio_loop() is not None else _TrioJob
+        job = kind(function, self._jobs.discard)
+        self._jobs.add(job)
+        return job
+
+    async def aclose(self) -> None:
+        """Cancel every job and wait for its end."""
+        jobs = list(self._jobs)
+        for job in jobs:
+            job.cancel()
+        for job in jobs:
+            await job.ended()
+
+
+def running_asyncio_loop() -> asyncio.AbstractEventLoop | None:
+    """Give the running asyncio loop; ``None`` under trio."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
+def current_event_loop() -> object:
+    """Give an object that stands for the running event loop, of asyncio or trio."""
+    return running_asyncio_loop() or _trio_token()
+
+
+def _trio_token() -> object:
+    import trio
+
+    return trio.lowlevel.current_trio_token()
+
+
+class _AsyncioJob(Generic[T]):
+    def __init__(self, function: Callable[[], Awaitable[T]], forget: "Callable[[_AsyncioJob[T]], None]") -> None:
+        async def run() -> T:
+            return await function()
+
+        self._loop = asyncio.get_running_loop()
+        self._task = self._loop.create_task(run())
+        self._task.add_done_callback(self._keep)
+        self._forget = forget
+
+    def _keep(self, task: "asyncio.Task[T]") -> None:
+        if not task.cancelled():
+            task.exception()  # now known: asyncio has no reason to report it as never retrieved
+        self._forget(self)
+
+    @property
+    def done(self) -> bool:
+        return self._task.done()
+
+    async def wait(self) -> T:
+        await self.ended()
+        if self._task.cancelled():
+            raise ClientStateError("The client was closed while this was under way.")
+        return self._task.result()
+
+    async def ended(self) -> None:
+        if not self._task.done():
+            await asyncio.wait([self._task])
+
+    def cancel(self) -> None:
+        with suppress(RuntimeError):  # the loop is closed, and its tasks with it
+            self._loop.call_soon_threadsafe(self._task.cancel)
+
+
+class _TrioJob(Generic[T]):
+    def __init__(self, function: Callable[[], Awaitable[T]], forget: "Callable[[_TrioJob[T]], None]") -> None:
+        import trio
+
+        self._function = function
+        self._forget = forget
+        self._scope = trio.CancelScope()
+        self._ended = trio.Event()
+        self._token = trio.lowlevel.current_trio_token()
+        trio.lowlevel.spawn_system_task(self._run)
+
+    async def _run(self) -> None:
+        import outcome
+
+        with self._scope:
+            self._outcome = await outcome.acapture(self._function)
+        self._ended.set()
+        self._forget(self)
+
+    @property
+    def done(self) -> bool:
+        return self._ended.is_set()
+
+    async def wait(self) -> T:
+        import trio
+
+        await self.ended()
+        try:
+            return self._outcome.unwrap()
+        except trio.Cancelled:
+            raise ClientStateError("The client was closed while this was under way.") from None
+
+    async def ended(self) -> None:
+        await self._ended.wait()
+
+    def cancel(self) -> None:
+        import trio
+
+        with suppress(trio.RunFinishedError):
+            self._token.run_sync_soon(self._scope.cancel)

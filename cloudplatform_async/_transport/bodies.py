@@ -1,0 +1,77 @@
+"""Reads the raw bytes of an answer and inflates them within a bound."""
+
+import zlib
+
+import httpx
+
+from cloudplatform_async.errors import ResponseDecodeError, ResponseTooLargeError
+
+_GZIP = 16 + zlib.MAX_WBITS
+
+
+async def read_body(response: httpx.Response, limit: int) -> bytes:
+    """Read a body whole and close the response.
+
+    httpx's own decoder inflates a chunk however large it becomes; this one stops at the bound.
+
+    Args:
+        response: Fresh from a transport, unread.
+        limit: Most bytes, counted after decompression and during it.
+
+    Raises:
+        ResponseTooLargeError: When the body is larger.
+        ResponseDecodeError: For a coding other than gzip, and for broken gzip.
+        httpx.TransportError: When the connection fails meanwhile.
+    """
+    try:
+        inflater = _inflater(response.headers.get("content-encoding"), limit)
+        chunks: list[bytes] = []
+        size = 0
+        async for chunk in response.stream:  # type: ignore[union-attr]  # async transports give async streams
+            part = inflater.inflate(chunk) if inflater else chunk
+            size += len(part)
+            if size > limit:
+                raise ResponseTooLargeError(f"The body is larger than max_response_bytes ({limit} bytes).")
+            chunks.append(part)
+    finally:
+        await response.aclose()
+    if inflater and chunks:
+        inflater.check_complete()
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def _inflater(coding: str | None, limit: int) -> "_Inflater | None":
+    if coding is None or coding.strip().lower() in {"", "identity"}:
+        return None
+    if coding.strip().lower() in {"gzip", "x-gzip"}:  # RFC 9110 §8.4.1.3
+        return _Inflater(limit)
+    raise ResponseDecodeError(f"The body has the coding {coding[:40]!r}; only one layer of gzip was asked for.")
+
+
+class _Inflater:
+    """Inflates one gzip stream, of one member or several (RFC 1952 §2.2)."""
+
+    def __init__(self, limit: int) -> None:
+        self._room = limit + 1
+        self._member = zlib.decompressobj(_GZIP)
+
+    def inflate(self, chunk: bytes) -> bytes:
+        parts: list[bytes] = []
+        while chunk and self._room > 0:
+            if self._member.eof:
+                self._member = zlib.decompressobj(_GZIP)
+            parts.append(self._decompress(chunk))
+            chunk = self._member.unused_data
+        return b"".join(parts)
+
+    def _decompress(self, chunk: bytes) -> bytes:
+        try:
+            part = self._member.decompress(chunk, self._room)
+        except zlib.error as error:
+            raise ResponseDecodeError(f"The body is not valid gzip: {error}.") from error
+        self._room -= len(part)
+        return part
+
+    def check_complete(self) -> None:
+        if not self._member.eof:
+            raise ResponseDecodeError("The gzip body ends in the middle.")

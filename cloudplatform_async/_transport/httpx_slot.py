@@ -1,0 +1,133 @@
+"""One httpx connection: an ``httpx.AsyncHTTPTransport`` limited to a single socket."""
+
+import ssl
+from collections.abc import Awaitable, Callable
+from typing import Any, ClassVar, Protocol
+
+import httpx
+
+from .exceptions import StaleConnectionError
+from .slots import Origin, Slot
+
+_ONE_CONNECTION = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=None)
+
+Trace = Callable[[str, dict[str, Any]], Awaitable[None]]  # Any: the values differ from event to event
+
+
+class NetworkStream(Protocol):
+    """What httpx's ``trace`` extension tells of the socket below a connection."""
+
+    async def aclose(self) -> None: ...
+
+    def get_extra_info(self, info: str) -> Any: ...  # Any: depends on the name
+
+
+class HttpxSlot(Slot):
+    """A slot over httpx: it knows whether its connection is new, and holds the socket beneath.
+
+    Args:
+        origin: Whom the connection leads to.
+        tls: The context for an https origin.
+        proxy: The proxy to go through, or ``None``.
+    """
+
+    # The TLS layer of asyncio lets an alert of the peer out as it is.
+    errors: ClassVar[tuple[type[Exception], ...]] = (httpx.TransportError, ssl.SSLError, UnicodeError)
+
+    __slots__ = ("_keep", "_stream", "_transport", "_used")
+
+    def __init__(self, origin: Origin, tls: ssl.SSLContext, proxy: httpx.Proxy | None) -> None:
+        super().__init__(origin)
+        self._transport = httpx.AsyncHTTPTransport(
+            verify=tls, trust_env=False, limits=_ONE_CONNECTION, proxy=proxy
+        )
+        self._stream: NetworkStream | None = None
+        self._used = False
+        self._keep = True
+
+    async def send(self, request: httpx.Request) -> httpx.Response:
+        """Send the request, the first one with an eye on the socket that is opened for it."""
+        try:
+            if self._used:
+                response = await self._transport.handle_async_request(request)
+            else:
+                response = await self._send_first(request)
+        except self.errors as error:
+            failure = self._stale_or(self.translate(error))
+            raise failure from failure.__cause__
+        self._used = True
+        self._keep = _keeps_alive(response)
+        return response
+
+    def translate(self, error: Exception) -> httpx.TransportError:
+        """The httpx error for what broke the body of an answer."""
+        if isinstance(error, httpx.TransportError):
+            _restore_cause(error)
+            return error
+        failure = httpx.ConnectError if isinstance(error, UnicodeError) else httpx.ReadError
+        return caused_by(failure(str(error)), error)
+
+    def is_usable(self) -> bool:
+        """Whether the socket is quiet: an idle one that can be read from was closed by the peer."""
+        return self._keep and not (self._stream and self._stream.get_extra_info("is_readable"))
+
+    async def aclose(self) -> None:
+        """Close the socket, also one that httpx lost hold of when a TLS handshake was cancelled."""
+        try:
+            await self._transport.aclose()
+        finally:
+            if self._stream is not None:
+                await self._stream.aclose()
+
+    async def _send_first(self, request: httpx.Request) -> httpx.Response:
+        extensions = request.extensions
+        request.extensions = {**extensions, "trace": self._watching(extensions.get("trace"))}
+        try:
+            return await self._transport.handle_async_request(request)
+        finally:
+            request.extensions = extensions
+
+    def _watching(self, trace: Trace | None) -> Trace:
+        """A ``trace`` extension that notes the socket, then passes the event on to the caller's own."""
+
+        async def watch(event: str, info: dict[str, Any]) -> None:
+            if event.endswith(("connect_tcp.complete", "start_tls.complete")):
+                self._stream = info["return_value"]
+            if trace is not None:
+                await trace(event, info)
+
+        return watch
+
+    def _stale_or(self, error: httpx.TransportError) -> httpx.TransportError:
+        if self._used and _is_disconnect(error):
+            return caused_by(StaleConnectionError(str(error)), error)
+        return error
+
+
+def caused_by(error: httpx.TransportError, cause: BaseException) -> httpx.TransportError:
+    """The error with its cause set, for where it is not raised at once."""
+    error.__cause__ = cause
+    return error
+
+
+def _is_disconnect(error: httpx.TransportError) -> bool:
+    # A malformed answer is a RemoteProtocolError too; httpcore words the end of the stream so.
+    if isinstance(error, httpx.RemoteProtocolError):
+        return str(error) == "Server disconnected without sending a response."
+    return isinstance(error, httpx.ReadError | httpx.WriteError)
+
+
+def _restore_cause(error: httpx.TransportError) -> None:
+    # httpcore's pool raises "from None", which hides the socket's or the TLS layer's own error.
+    core = error.__cause__
+    if core is not None and isinstance(error, httpx.NetworkError | httpx.TimeoutException):
+        core.__cause__ = core.__cause__ or core.__context__
+
+
+def _keeps_alive(response: httpx.Response) -> bool:
+    """Whether the connection stays open after this answer (RFC 9112 §9.3)."""
+    if response.extensions.get("http_version", b"HTTP/1.1") != b"HTTP/1.1":
+        return False
+    return not any(
+        b"close" in value.lower() for name, value in response.headers.raw if name.lower() == b"connection"
+    )

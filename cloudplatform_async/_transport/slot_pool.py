@@ -1,0 +1,198 @@
+"""Hands each request a slot, and takes it back only when the answer was read to its end."""
+
+from collections.abc import AsyncIterator, Callable
+from typing import cast
+
+import httpx
+from anyio import CancelScope
+
+from ..settings import PoolLimits
+from .admission import Admission
+from .clock import CLOCK
+from .slots import IdleSlots, Origin, Slot
+
+
+class SlotPool:
+    """Connections behind a fair queue, at a cost per request that does not grow with their number.
+
+    The permit of a request covers every socket it opens or closes, so that there are never more
+    sockets than permits. Nothing runs in the background: expired slots are swept in passing.
+
+    Args:
+        limits: How many sockets there may be, and how long an idle one is kept.
+        open_slot: Makes the slot for a request that no idle slot can take.
+    """
+
+    __slots__ = ("_admission", "_busy", "_expiry", "_idle", "_max", "_open_slot", "closed")
+
+    def __init__(self, limits: PoolLimits, open_slot: Callable[[httpx.URL, Origin], Slot]) -> None:
+        self.closed = False
+        self._max = limits.max_connections
+        self._expiry = limits.keepalive_expiry
+        self._open_slot = open_slot
+        self._admission = Admission(limits.max_connections)
+        self._idle = IdleSlots()
+        self._busy: set[Slot] = set()
+
+    @property
+    def connections(self) -> int:
+        """Connections open or being opened, idle ones included."""
+        return len(self._busy) + len(self._idle)
+
+    @property
+    def waiting(self) -> int:
+        """Requests in the queue for a connection."""
+        return self._admission.waiting
+
+    async def send(self, request: httpx.Request) -> httpx.Response:
+        """Send a request when its turn comes; the response's stream holds the slot until it is closed.
+
+        Raises:
+            httpx.TransportError: With ``request`` set; nothing else but a cancellation comes out.
+        """
+        try:
+            slot = await self._check_out(request)
+            response = await self._exchange(slot, request)
+        except httpx.TransportError as error:
+            failure = self.failure(error, request)
+            raise failure from failure.__cause__
+        response.stream = SlotStream(self, slot, response, request)
+        return response
+
+    def failure(self, error: httpx.TransportError, request: httpx.Request) -> httpx.TransportError:
+        """What to raise for an error of a request: once the pool is closed, that was the reason."""
+        if self.closed and not isinstance(error, httpx.CloseError):
+            cause, error = (
+                error,
+                httpx.CloseError("The transport was closed while the request was in flight."),
+            )
+            error.__cause__ = cause
+        error.request = request
+        return error
+
+    async def check_in(self, slot: Slot) -> None:
+        """Take back a slot whose answer was read to its end."""
+        if self.closed or not slot.is_usable():
+            await self.discard(slot)
+            return
+        now = CLOCK.get().monotonic()
+        self._busy.remove(slot)
+        self._idle.put(slot, now)
+        try:
+            await self._sweep(now)
+        finally:
+            self._admission.release()
+
+    async def discard(self, slot: Slot) -> None:
+        """Close a slot whose request was interrupted; its permit is free when the socket is."""
+        try:
+            await _close(slot)
+        finally:
+            self._busy.remove(slot)
+            self._admission.release()
+
+    async def aclose(self) -> None:
+        """Close every connection and fail every request, in flight or queued."""
+        self.closed = True
+        self._admission.close()
+        while (slot := self._idle.take_oldest()) is not None:
+            await _close(slot)
+        for slot in list(self._busy):
+            if slot.opening is not None:
+                slot.opening.cancel()
+            else:
+                await _close(slot)
+
+    async def _check_out(self, request: httpx.Request) -> Slot:
+        timeouts = request.extensions.get("timeout")
+        await self._admission.acquire(timeouts.get("pool") if timeouts else None)
+        slot = None
+        try:
+            slot = await self._find_or_open(request)
+            self._busy.add(slot)
+        finally:
+            if slot is None:
+                self._admission.release()
+        return slot
+
+    async def _find_or_open(self, request: httpx.Request) -> Slot:
+        await self._sweep(CLOCK.get().monotonic())
+        url = request.url
+        origin = (url.scheme, url.netloc)
+        if not request.extensions.get("fresh"):
+            while (slot := self._idle.take(origin)) is not None:
+                if slot.is_usable():
+                    return slot
+                await _close(slot)
+        await self._make_room()
+        if self.closed:
+            raise httpx.CloseError("The transport is closed.")
+        return self._open_slot(url, origin)
+
+    async def _make_room(self) -> None:
+        """Close idle slots, whatever their origin, until one more socket may be opened."""
+        while self._admission.in_use + len(self._idle) > self._max:
+            oldest = self._idle.take_oldest()
+            if oldest is not None:
+                await _close(oldest)
+
+    async def _exchange(self, slot: Slot, request: httpx.Request) -> httpx.Response:
+        response = None
+        try:
+            with CancelScope() as slot.opening:
+                response = await slot.send(request)
+        finally:
+            slot.opening = None
+            if response is None:
+                await self.discard(slot)
+        if response is None:  # only `aclose` cancels the scope
+            raise httpx.CloseError("The transport was closed while the request was in flight.")
+        return response
+
+    async def _sweep(self, now: float) -> None:
+        if self._expiry is not None:
+            while (slot := self._idle.take_expired(now - self._expiry)) is not None:
+                await _close(slot)
+
+
+class SlotStream(httpx.AsyncByteStream):
+    """The raw bytes of an answer. Read to the end it gives the slot back; closed earlier it ends the slot."""
+
+    __slots__ = ("_complete", "_pool", "_request", "_slot", "_stream")
+
+    def __init__(self, pool: SlotPool, slot: Slot, response: httpx.Response, request: httpx.Request) -> None:
+        self._pool = pool
+        self._slot: Slot | None = slot
+        self._stream = cast("httpx.AsyncByteStream", response.stream)
+        self._request = request
+        self._complete = False
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        slot = self._slot
+        if slot is None:
+            raise httpx.StreamClosed
+        try:
+            async for chunk in self._stream:
+                yield chunk
+        except slot.errors as error:
+            raise self._pool.failure(slot.translate(error), self._request) from error
+        self._complete = True
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Let go of the slot; only the first call does anything."""
+        slot, self._slot = self._slot, None
+        if slot is None:
+            return
+        kept = False
+        try:
+            if self._complete:
+                await self._stream.aclose()
+                kept = True
+        finally:
+            await (self._pool.check_in(slot) if kept else self._pool.discard(slot))
+
+
+async def _close(slot: Slot) -> None:
+    with CancelScope(shield=True):
+        await slot.aclose()

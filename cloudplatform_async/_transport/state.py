@@ -1,0 +1,78 @@
+"""What a client and all of its views share."""
+
+import httpx
+from attrs import define, field
+
+from cloudplatform_async._protocol.budget import RetryBudget
+from cloudplatform_async._transport.background import Background, current_event_loop
+from cloudplatform_async._transport.gate import Gate
+from cloudplatform_async.errors import ClientStateError
+from cloudplatform_async.settings import BaseURL
+from cloudplatform_async.statistics import ClientStatistics
+
+
+@define
+class Counters:
+    """What statistics are made of."""
+
+    in_flight: int = 0
+    attempts: int = 0
+    retries: int = 0
+    throttled: int = 0
+    replayed: int = 0
+
+
+@define(eq=False, kw_only=True)
+class SharedState:
+    """The open house: transport, gate, budget, background tasks and counters.
+
+    Attributes:
+        base: Where every request goes.
+        transport: Owned: closed with the state.
+        max_response_bytes: Most bytes of a body.
+    """
+
+    base: BaseURL
+    transport: httpx.AsyncBaseTransport
+    max_response_bytes: int
+    gate: Gate = field(factory=Gate)
+    budget: RetryBudget = field(factory=RetryBudget)
+    background: Background = field(factory=Background)
+    counters: Counters = field(factory=Counters)
+    closed: bool = False
+    _loop: object = None
+
+    def enter(self) -> None:
+        """Check that a call may start here and now; the first one binds the client to its event loop.
+
+        Raises:
+            ClientStateError: When the client is closed, or belongs to another event loop.
+        """
+        if self.closed:
+            raise ClientStateError("This client is closed; make a new one, or keep it open for longer.")
+        loop = current_event_loop()
+        if self._loop is None:
+            self._loop = loop
+        elif self._loop is not loop:
+            raise ClientStateError(
+                "This client belongs to another event loop; make one client in each, and close it there."
+            )
+
+    def statistics(self) -> ClientStatistics:
+        """Take a snapshot."""
+        return ClientStatistics(
+            connections=getattr(self.transport, "connections", None),
+            waiting=getattr(self.transport, "waiting", None),
+            in_flight=self.counters.in_flight,
+            attempts=self.counters.attempts,
+            retries=self.counters.retries,
+            throttled=self.counters.throttled,
+            replayed=self.counters.replayed,
+        )
+
+    async def aclose(self) -> None:
+        """End background tasks, then the transport; a second time does nothing."""
+        if not self.closed:
+            self.closed = True
+            await self.background.aclose()
+            await self.transport.aclose()

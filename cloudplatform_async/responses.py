@@ -1,0 +1,36 @@
+"""A decoded answer together with what is known about how it came."""
+
+from collections.abc import Mapping
+from typing import Any, Generic, TypeVar
+
+from attrs import frozen
+
+T = TypeVar("T")
+
+
+@frozen(kw_only=True)
+class APIResponse(Generic[T]):
+    """What ``client.request`` returns.
+
+    Attributes:
+        data: The payload, decoded into the model that was asked for.
+        status_code: HTTP status.
+        headers: Headers of the answer by lower-case name; repeated ones are joined with ``", "``.
+        request_id: ``x-request-id`` of the answer, else the one that was sent.
+        meta: The envelope's ``meta``, as plain JSON; empty where there was none.
+        attempts: Requests sent for this call (1 or more).
+        elapsed: Seconds from the call to its decoded answer, waits included.
+        idempotency_key: The key that was sent with a write.
+        replayed: The server had done this write before and repeated its first answer.
+    """
+
+    data: T
+    status_code: int
+    headers: Mapping[str, str]
+    request_id: str | None
+    # The platform may send any JSON object as meta.
+    meta: Mapping[str, Any]
+    attempts: int
+    elapsed: float
+    idempotency_key: str | None
+    replayed: bool

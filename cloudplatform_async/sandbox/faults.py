@@ -1,0 +1,147 @@
+"""Scripted misbehaviour: which request it meets, and how often. What then happens is in `misbehaviour`."""
+
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from random import Random
+from threading import Lock
+from typing import Literal, TypeAlias, get_args
+
+from attrs import define, field, frozen
+
+Kind: TypeAlias = Literal["status", "delay", "reset", "lost_answer", "cut", "drip", "hang"]
+
+
+@frozen(kw_only=True)
+class Fault:
+    """One way to misbehave.
+
+    Attributes:
+        kind: What happens.
+            `status`: `status` is answered, nothing is done.
+            `delay`: the work takes `delay` seconds longer; a client that leaves meanwhile does not stop it.
+            `reset`: the connection is reset (TCP RST) and nothing is done.
+            `lost_answer`: the work is done, then the connection is reset instead of an answer.
+            `cut`: the answer's body ends after `size` bytes (by default half of it) and the connection is closed.
+            `drip`: the answer's body comes in pieces of `size` bytes (by default 16), `delay` seconds before each.
+            `hang`: nothing is done and nothing is answered, until the client leaves.
+        status: The status of the kind `status`.
+        headers: Its further headers.
+        body: Its body; by default an error envelope with the code `scripted_fault` for a status of 400 and more,
+            else none.
+        delay: Seconds; before the answer, the reset or the hang, within the work, or before each piece of a drip.
+        size: Bytes.
+        method: The method it is for; None: each.
+        path: The path it is for, without the query, as a shell pattern (`/v1/projects/*`); None: each.
+    """
+
+    kind: Kind
+    status: int = 500
+    headers: Mapping[str, str] = field(factory=dict[str, str])
+    body: bytes | None = None
+    delay: float = 0.0
+    size: int | None = None
+    method: str | None = None
+    path: str | None = None
+
+    def matches(self, method: str, path: str) -> bool:
+        """Whether it is for this request."""
+        return self.method in (None, method) and (self.path is None or fnmatchcase(path, self.path))
+
+
+@define
+class _Scripted:
+    fault: Fault
+    times: int | None
+    probability: float
+    dice: Random
+
+    def strikes(self, method: str, path: str) -> bool:
+        if self.times == 0 or not self.fault.matches(method, path) or self.dice.random() >= self.probability:
+            return False
+        if self.times is not None:
+            self.times -= 1
+        return True
+
+
+@define
+class Faults:
+    """The script: faults in the order in which they were added. A request meets the first one that strikes."""
+
+    _script: list[_Scripted] = field(factory=list[_Scripted], init=False)
+    _lock: Lock = field(factory=Lock, init=False, repr=False)
+
+    def add(
+        self,
+        *,
+        kind: Kind | None = None,
+        status: int | None = None,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        delay: float = 0.0,
+        size: int | None = None,
+        method: str | None = None,
+        path: str | None = None,
+        times: int | None = None,
+        probability: float = 1.0,
+        seed: int = 0,
+    ) -> Fault:
+        """Script a fault; `Fault` tells what the arguments mean.
+
+        Args:
+            kind: May be left out where a `status`, or else a `delay`, says it.
+            times: How many requests it meets at most; None: no end.
+            probability: With which it meets a request that it is for, 0 to 1.
+            seed: Of the dice for `probability`: the same seed meets the same requests.
+
+        Raises:
+            ValueError: For an unknown kind, a `status` of another kind, or a number outside its range.
+
+        >>> _ = Faults().add(status=503, times=3, method="GET", path="/v1/projects")
+        >>> _ = Faults().add(kind="lost_answer", probability=0.2, seed=1)
+        """
+        chosen = kind or _implied_kind(status, delay)
+        _check(chosen, status, delay, probability, times)
+        fault = Fault(
+            kind=chosen,
+            status=status or 500,
+            headers=headers or {},
+            body=body,
+            delay=delay,
+            size=size,
+            method=method,
+            path=path,
+        )
+        # Dice for a script that repeats, not for secrets.
+        scripted = _Scripted(fault, times, probability, Random(seed))  # noqa: S311
+        with self._lock:
+            self._script.append(scripted)
+        return fault
+
+    def clear(self) -> None:
+        """Take back the whole script."""
+        with self._lock:
+            self._script.clear()
+
+    def draw(self, method: str, path: str) -> Fault | None:
+        """The fault that meets this request, counted as used; None for none."""
+        if not self._script:
+            return None
+        with self._lock:
+            return next((entry.fault for entry in self._script if entry.strikes(method, path)), None)
+
+
+def _implied_kind(status: int | None, delay: float) -> Kind:
+    if status is not None:
+        return "status"
+    if delay:
+        return "delay"
+    raise ValueError("A fault needs a kind, a status or a delay.")
+
+
+def _check(kind: str, status: int | None, delay: float, probability: float, times: int | None) -> None:
+    if kind not in get_args(Kind):
+        raise ValueError(f"{kind!r} is not a kind of fault: {', '.join(get_args(Kind))}.")
+    if status is not None and (kind != "status" or not 200 <= status <= 599):
+        raise ValueError("status is for the kind 'status', and from 200 to 599.")
+    if delay < 0 or not 0 <= probability <= 1 or (times is not None and times < 0):
+        raise ValueError("delay and times must not be negative, and probability must be from 0 to 1.")

@@ -1,0 +1,44 @@
+"""An operation of the API as a value: where it is, what it needs, what it answers, and the code that does it."""
+
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
+
+from attrs import field, frozen
+
+from cloudplatform_async.sandbox.answers import Answer
+from cloudplatform_async.sandbox.calls import Call
+from cloudplatform_async.sandbox.parameters import Parameter
+from cloudplatform_async.sandbox.platform import Platform
+
+Handler: TypeAlias = Callable[[Platform, Call], Answer]
+
+
+@frozen(kw_only=True)
+class Operation:
+    """One method on one path.
+
+    `scope` None means that no credential is asked for. `answers` maps each successful status to the name of its
+    schema (None: no body); `errors` are the statuses of this operation beyond those that every operation has.
+    """
+
+    name: str
+    method: str
+    path: str
+    summary: str
+    handle: Handler
+    scope: str | None
+    parameters: tuple[Parameter, ...] = ()
+    body: str | None = None
+    body_type: str = "application/json"
+    answers: Mapping[int, str | None] = field(factory=dict[int, "str | None"])
+    errors: tuple[int, ...] = ()
+
+    @property
+    def group(self) -> str:
+        """The endpoint group of the rate limits: the first path segment after the version (API contract §7)."""
+        return self.path.split("/")[2]
+
+    @property
+    def writes(self) -> bool:
+        """Whether the operation changes something, so that an `Idempotency-Key` is honoured."""
+        return self.method in {"POST", "PUT", "PATCH", "DELETE"} and self.scope is not None

@@ -1,0 +1,73 @@
+"""What was asked of the platform: the latest requests one by one, and all of them counted by day."""
+
+from collections import deque
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from threading import Lock
+
+from attrs import define, field, frozen
+
+LATEST = 10_000
+_SECRET_HEADERS = frozenset({"authorization", "x-api-key", "cookie", "proxy-authorization"})
+
+
+@frozen(kw_only=True)
+class ServedRequest:
+    """One request as it was met.
+
+    Attributes:
+        headers: Lower-case names; the values of credentials are replaced by `***`.
+        status: What was answered; None if no answer left the platform.
+        time: When it came in, in seconds since the epoch.
+        fault: The kind of the scripted fault that met it, if one did.
+    """
+
+    method: str
+    path: str
+    query: str
+    headers: Mapping[str, str]
+    status: int | None
+    time: float
+    fault: str | None = None
+
+
+@frozen
+class DayCount:
+    """The requests of one day (UTC), and how many of them were answered with a status of 400 or more."""
+
+    requests: int = 0
+    errors: int = 0
+
+    def __add__(self, other: "DayCount") -> "DayCount":
+        return DayCount(self.requests + other.requests, self.errors + other.errors)
+
+
+@define
+class Records:
+    """The latest 10,000 requests, and the counts that `/v1/usage` tells."""
+
+    requests: deque[ServedRequest] = field(factory=lambda: deque[ServedRequest](maxlen=LATEST))
+    total: int = 0
+    _days: dict[date, DayCount] = field(factory=dict[date, DayCount], init=False)
+    _lock: Lock = field(factory=Lock, init=False, repr=False)
+
+    def add(self, request: ServedRequest) -> None:
+        """Take down one request; usage counts those under a version prefix."""
+        self.requests.append(request)
+        counted = DayCount(1, int(request.status is not None and request.status >= 400))
+        day = datetime.fromtimestamp(request.time, UTC).date()
+        with self._lock:
+            self.total += 1
+            if request.path.startswith("/v1/"):
+                self._days[day] = self._days.get(day, DayCount()) + counted
+
+    def usage(self, start: date, end: date) -> DayCount:
+        """The count from `start` to `end`, both included."""
+        with self._lock:
+            return sum((count for day, count in self._days.items() if start <= day <= end), DayCount())
+
+
+def readable_headers(raw: list[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Headers as text, without the values of credentials."""
+    decoded = ((name.decode("latin-1").lower(), value) for name, value in raw)
+    return {name: "***" if name in _SECRET_HEADERS else value.decode("latin-1") for name, value in decoded}

@@ -1,0 +1,212 @@
+"""`Sandbox`: the platform as users meet it, to be served, called in memory, and made to misbehave."""
+
+import time
+import weakref
+from collections import deque
+from collections.abc import Callable, Iterable
+from types import TracebackType
+from typing import Self
+
+import httpx
+
+from cloudplatform_async.sandbox.application import create_application
+from cloudplatform_async.sandbox.authorization_server import OWNER
+from cloudplatform_async.sandbox.credentials import SCOPES
+from cloudplatform_async.sandbox.database import Database
+from cloudplatform_async.sandbox.faults import Faults
+from cloudplatform_async.sandbox.in_process import InProcessTransport
+from cloudplatform_async.sandbox.paging import Paging
+from cloudplatform_async.sandbox.platform import Platform
+from cloudplatform_async.sandbox.project_table import create_projects
+from cloudplatform_async.sandbox.rate_limits import RateLimits
+from cloudplatform_async.sandbox.records import ServedRequest
+from cloudplatform_async.sandbox.server import Server
+
+
+class Sandbox:
+    """The whole platform in this process.
+
+    `async with` (or `with`) serves it over HTTP on 127.0.0.1 from a thread of its own, under any event loop of the
+    caller. `transport()` reaches the same platform without a socket, also when it is not served.
+
+    Args:
+        projects: How many seeded projects there are, at least 0; the same ones each time.
+        paging: The paging of a list request that gives neither `page` nor `cursor`.
+        rate_limit: Requests a minute for each API key and endpoint group, at least 1; None: no limit.
+        latency: Seconds that the work of each request takes.
+        port: The port to serve on; 0: a free one.
+        database: Path of the SQLite database. One that holds projects already is not seeded.
+
+    Raises:
+        ValueError: For a number outside its range, or another `paging`.
+
+    Example:
+        >>> async def names() -> list[str]:
+        ...     async with Sandbox(projects=3) as sandbox, httpx.AsyncClient() as client:
+        ...         url, headers = f"{sandbox.base_url}/projects", {"x-api-key": sandbox.api_key}
+        ...         answer = await client.get(url, headers=headers)
+        ...     return [project["name"] for project in answer.json()["data"]]
+        >>> import anyio
+        >>> anyio.run(names)
+        ['payments-worker', 'search-web', 'billing-gateway']
+    """
+
+    def __init__(
+        self,
+        *,
+        projects: int = 0,
+        paging: Paging = "page",
+        rate_limit: int | None = 600,
+        latency: float = 0.0,
+        port: int = 0,
+        database: str = ":memory:",
+    ) -> None:
+        if paging not in {"page", "cursor"}:
+            raise ValueError("paging must be 'page' or 'cursor'.")
+        if projects < 0 or latency < 0 or (rate_limit is not None and rate_limit < 1):
+            raise ValueError("projects and latency must be at least 0, and rate_limit at least 1 or None.")
+        store = Database(database)
+        # SQLite connections want to be closed; this one lives as long as the sandbox.
+        self._close_database = weakref.finalize(self, store.close)
+        create_projects(store, projects)
+        self._platform = Platform(
+            database=store, paging=paging, limits=RateLimits(rate_limit), latency=latency
+        )
+        self._app = create_application(self._platform)
+        self._port = port
+        self._server: Server | None = None
+        self.api_key = self.issue_api_key()
+
+    # Addresses
+
+    @property
+    def base_url(self) -> str:
+        """Where the API is; while it is not served, an address that only `transport()` reaches."""
+        return f"{self._origin}/v1"
+
+    @property
+    def token_url(self) -> str:
+        """The OAuth token endpoint."""
+        return f"{self._origin}/oauth/token"
+
+    @property
+    def _origin(self) -> str:
+        port = self._server.port if self._server else self._port
+        return f"http://127.0.0.1:{port}" if port else "http://127.0.0.1"
+
+    def transport(self) -> httpx.AsyncBaseTransport:
+        """A new in-process transport for an httpx client on asyncio or trio."""
+        return InProcessTransport(self._app)
+
+    # Credentials
+
+    @property
+    def client_id(self) -> str:
+        """The OAuth client's id."""
+        return self._platform.authorization_server.client_id
+
+    @property
+    def client_secret(self) -> str:
+        """The OAuth client's secret."""
+        return self._platform.authorization_server.client_secret
+
+    @property
+    def token_lifetime(self) -> float:
+        """Seconds for which access tokens of the token endpoint are valid; may be set."""
+        return self._platform.authorization_server.token_lifetime
+
+    @token_lifetime.setter
+    def token_lifetime(self, seconds: float) -> None:
+        self._platform.authorization_server.token_lifetime = seconds
+
+    def issue_api_key(self) -> str:
+        """A further API key, with limits and idempotency keys of its own."""
+        return self._platform.credentials.issue_api_key()
+
+    def issue_token(self, *, scopes: Iterable[str] = SCOPES, expires_in: float | None = None) -> str:
+        """An opaque access token.
+
+        Args:
+            scopes: What it may do; by default everything.
+            expires_in: Seconds until it expires; 0 or less: it has expired; None: it never does.
+        """
+        expires_at = None if expires_in is None else self._platform.clock() + expires_in
+        return self._platform.credentials.issue_token(OWNER, scopes, expires_at)
+
+    def issue_refresh_token(self, *, scopes: Iterable[str] = SCOPES) -> str:
+        """A refresh token for the token endpoint; each use ends it and gives the next one."""
+        return self._platform.authorization_server.issue_refresh_token(scopes)
+
+    def revoke(self, credential: str) -> None:
+        """Make an API key, access token or refresh token worthless; an unknown one changes nothing."""
+        self._platform.credentials.revoke(credential)
+        self._platform.authorization_server.revoke(credential)
+
+    # Misbehaviour, and what was served
+
+    @property
+    def faults(self) -> Faults:
+        """The script of misbehaviour."""
+        return self._platform.faults
+
+    @property
+    def requests(self) -> deque[ServedRequest]:
+        """The latest 10,000 requests, oldest first; each is taken down when its exchange has ended."""
+        return self._platform.records.requests
+
+    @property
+    def served(self) -> int:
+        """How many requests there were in all."""
+        return self._platform.records.total
+
+    # Serving
+
+    def start(self) -> None:
+        """Serve from now on.
+
+        Raises:
+            RuntimeError: If it is being served already.
+            OSError: If the port is taken.
+        """
+        if self._server is not None:
+            raise RuntimeError("This sandbox is being served already.")
+        self._server = Server(self._app, self._port)
+
+    def stop(self) -> None:
+        """Stop serving: connections are broken off, and the thread ends. The platform keeps what it knows."""
+        server, self._server = self._server, None
+        if server is not None:
+            server.stop()
+
+    def serve_forever(self, ready: "Callable[[Sandbox], object] | None" = None) -> None:
+        """Serve until `KeyboardInterrupt` (Ctrl-C), which ends it quietly; for a command line.
+
+        Args:
+            ready: Called once it is served, with the sandbox.
+        """
+        with self:
+            if ready is not None:
+                ready(self)
+            try:
+                while True:
+                    time.sleep(3600)
+            except KeyboardInterrupt:
+                return
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    async def __aenter__(self) -> Self:
+        # Neither starting nor stopping waits for anything but this process: both take milliseconds.
+        return self.__enter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()

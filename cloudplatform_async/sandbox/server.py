@@ -1,0 +1,108 @@
+"""Serves an ASGI application on loopback from a thread of its own, and stops at once, whatever clients do."""
+
+import asyncio
+import logging
+import socket
+import struct
+import weakref
+from contextlib import suppress
+from threading import Thread
+from typing import Any
+
+import uvicorn
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.server import ServerState
+
+BACKLOG = 2048
+KEEP_ALIVE = 120  # seconds: longer than clients keep a connection, so that they are the ones who close it
+_RESET = struct.pack("ii", 1, 0)  # SO_LINGER on, for 0 seconds: closing sends RST
+
+# A library does not print: uvicorn's warnings go only where the user's logging takes them.
+logging.getLogger("uvicorn.error").addHandler(logging.NullHandler())
+
+
+class SocketConnection:
+    """The TCP connection under an exchange, as faults treat it."""
+
+    def __init__(self, protocol: Any) -> None:
+        # Weak, since the protocol holds the state that holds this.
+        self._protocol = weakref.ref(protocol)
+
+    def reset(self) -> None:
+        """Break the connection off with RST; what was not yet sent is lost."""
+        transport = self._transport()
+        if transport is not None and not transport.is_closing():
+            transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            transport.abort()
+
+    def close(self) -> None:
+        """Close the connection after everything is sent."""
+        transport = self._transport()
+        if transport is not None:
+            transport.close()
+
+    def _transport(self) -> asyncio.Transport | None:
+        protocol = self._protocol()
+        return None if protocol is None else protocol.transport
+
+
+class Server:
+    """A running server. The socket listens from construction on; `stop` ends it, its thread and its connections."""
+
+    def __init__(self, app: ASGIApp, port: int) -> None:
+        self._app = app
+        self._socket = socket.create_server(("127.0.0.1", port), backlog=BACKLOG)
+        self.port: int = self._socket.getsockname()[1]
+        self._state = ServerState()
+        self._config = uvicorn.Config(
+            self._serve,
+            lifespan="off",
+            ws="none",
+            log_config=None,
+            proxy_headers=False,
+            server_header=False,
+            date_header=False,
+            timeout_keep_alive=KEEP_ALIVE,
+        )
+        self._loop = asyncio.new_event_loop()
+        self._stopping = asyncio.Event()
+        self._thread = Thread(target=self._run, name=f"sandbox :{self.port}", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Break off what is under way and end the thread; takes some milliseconds."""
+        self._loop.call_soon_threadsafe(self._stopping.set)
+        self._thread.join()
+
+    def _run(self) -> None:
+        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+            runner.run(self._main())
+
+    async def _main(self) -> None:
+        self._config.load()
+        server = await self._loop.create_server(self._connection, sock=self._socket, backlog=BACKLOG)
+        await self._stopping.wait()
+        server.close()
+        await self._break_off()
+
+    async def _break_off(self) -> None:
+        for protocol in list(self._state.connections):
+            if protocol.transport is not None:
+                protocol.transport.abort()
+        tasks = list(self._state.tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks)
+
+    def _connection(self) -> asyncio.Protocol:
+        state: dict[str, Any] = {}
+        make = self._config.http_protocol_class
+        protocol = make(config=self._config, server_state=self._state, app_state=state, _loop=self._loop)
+        protocol.access_log = False
+        state["connection"] = SocketConnection(protocol)
+        return protocol
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # Only `stop` cancels a request, and uvicorn would log that as an error.
+        with suppress(asyncio.CancelledError):
+            await self._app(scope, receive, send)

@@ -1,0 +1,88 @@
+"""The project's checks, each in an environment of its own: ``python -m nox -l`` lists them."""
+
+import tomllib
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+
+import nox
+from packaging.requirements import Requirement
+
+PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
+DOCUMENTATION = ["README.md", "docs", "tests/test_documentation.py"]
+PYPROJECT = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))
+
+nox.needs_version = ">=2024.4.15"
+nox.options.sessions = ["lint", "types", "tests", "docs", "coverage", "lowest", "bench"]
+# A Python that is not installed is skipped and named in the summary, on a build server too.
+nox.options.error_on_missing_interpreters = False
+
+
+@nox.session(python=PYTHONS)
+def tests(session: nox.Session) -> None:
+    """Run the tests on one version of Python."""
+    session.install("-e", ".[test]")
+    session.run("python", "-m", "pytest", "-n", "auto", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and formatting."""
+    session.install(*_group("lint"))
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check types with mypy and pyright, and that every public name has one."""
+    session.install("-e", ".[test]", *_group("types"))
+    session.run("mypy")
+    session.run("pyright")
+    session.run("pyright", "--ignoreexternal", "--verifytypes", "cloudplatform_async")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Run every code block of the documentation."""
+    session.install("-e", ".[test]")
+    session.run("python", "-m", "pytest", *DOCUMENTATION, *session.posargs)
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """Measure the branch coverage of the package; less than 97 % fails."""
+    session.install("-e", ".[test]")
+    options = ["--cov", "--cov-report=term", "--cov-fail-under=97"]
+    session.run("python", "-m", "pytest", "-n", "auto", *options, *session.posargs)
+
+
+@nox.session
+def lowest(session: nox.Session) -> None:
+    """Run the tests with the oldest direct dependencies that pyproject.toml allows."""
+    constraints = Path(session.create_tmp(), "lowest.txt")
+    constraints.write_text("\n".join(_lower_bounds()), encoding="utf-8")
+    session.install("-e", ".[test]", "--constraint", str(constraints))
+    session.run("python", "-m", "pytest", "-n", "auto", *session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Run the benchmarks; ``nox -s bench -- --smoke`` only shows that they run."""
+    session.install("-e", ".[test]")
+    session.run("python", "benchmarks/run.py", *session.posargs)
+
+
+def _group(name: str) -> list[str]:
+    groups: dict[str, list[str]] = PYPROJECT["dependency-groups"]
+    return groups[name]
+
+
+def _lower_bounds() -> Iterator[str]:
+    """Every direct requirement, pinned to its own lower bound."""
+    project = PYPROJECT["project"]
+    extras = project["optional-dependencies"].values()
+    for requirement in map(Requirement, chain(project["dependencies"], *extras)):
+        for bound in requirement.specifier:
+            if bound.operator == ">=":
+                yield f"{requirement.name}=={bound.version}"

@@ -1,0 +1,63 @@
+"""The documentation is true: its commands, its tables, its links; its code blocks are tests of their own."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cloudplatform_async.cli.errors import EXIT_CODES
+
+ROOT = Path(__file__).parents[1]
+PAGES = {
+    path.name: path.read_text(encoding="utf-8") for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]
+}
+README = PAGES["README.md"]
+BLOCKS = [
+    (page, *block)
+    for page, text in PAGES.items()
+    for block in re.findall(r"^```(\w*)\n(.*?)^```$", text, re.M | re.S)
+]
+COMMANDS = [source for page, language, source in BLOCKS if page == "README.md" and language == "sh"]
+
+
+def test_the_readme_begins_with_two_commands_of_one_line() -> None:
+    """One installs and shows projects, one installs and tests; each can be pasted whole."""
+    first, second = (command.removesuffix("\n").split(" && ") for command in COMMANDS[:2])
+    assert [len(first), len(second)] == [2, 2]
+    assert "pip install" in first[0] and "projects list --sandbox" in first[1]
+    assert "pip install" in second[0] and "pytest" in second[1]
+
+
+def test_the_first_command_shows_the_seeded_projects() -> None:
+    """After its installation it prints all 50 projects, and nothing else but their heading."""
+    words = shlex.split(COMMANDS[0].split(" && ")[1])
+    done = subprocess.run([sys.executable, *words[1:]], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert len(re.findall(r"^prj_\d+ ", done.stdout, re.MULTILINE)) == 50
+    assert len(done.stdout.splitlines()) == 51
+    assert done.stderr == ""
+
+
+def test_every_code_block_is_of_a_language_that_is_run() -> None:
+    """Nothing that looks like code is there only to be looked at."""
+    assert {language for _, language, _ in BLOCKS} <= {"python", "text", "console", "sh"}
+    assert len(COMMANDS) == len([source for _, language, source in BLOCKS if language == "sh"]) == 2
+
+
+def test_the_exit_codes_are_those_of_the_documentation() -> None:
+    """The table of ``docs/cli.md`` has each error class at its code, and no other."""
+    rows = re.findall(r"^\| (\d+) \|.*\|(.*)\|$", PAGES["cli.md"], re.MULTILINE)
+    written = {(name, int(code)) for code, names in rows for name in re.findall(r"`(\w+)`", names)}
+    assert written == {
+        (kind.__name__, code) for kind, code in EXIT_CODES.items() if kind.__name__ != "CycloptsError"
+    }
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_to_files_lead_somewhere(page: str) -> None:
+    """A file that a page links to is in the repository."""
+    folder = ROOT if (ROOT / page).exists() else ROOT / "docs"
+    links = re.findall(r"\]\((?!https?://|#)([^)#]+)", PAGES[page])
+    assert [link for link in links if not (folder / link).exists()] == []
