@@ -7,7 +7,7 @@ from math import isfinite
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-from attrs import Attribute, field, frozen, validators
+from attrs import Attribute, field, frozen
 
 from cloudplatform_async.errors import ConfigurationError
 
@@ -18,8 +18,13 @@ _VERSIONED = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/v[0-9]+")
 _REFUSED_IN_URL = re.compile(r"[\x00-\x20\x7f-\uffff\\]")
 
 
-def _seconds(least: str, passes: Callable[[float], bool]) -> Callable[[object, "Attribute[Any]", Any], None]:
+Check = Callable[[Any, "Attribute[Any]", Any], None]
+
+
+def _seconds(least: str, passes: Callable[[float], bool], *, optional: bool = False) -> Check:
     def check(instance: object, attribute: "Attribute[Any]", value: Any) -> None:
+        if value is None and optional:
+            return
         known = isinstance(value, (int, float)) and not isinstance(value, bool)
         if not known or not isfinite(value) or not passes(value):
             name = f"{type(instance).__name__}.{attribute.name}"
@@ -28,7 +33,7 @@ def _seconds(least: str, passes: Callable[[float], bool]) -> Callable[[object, "
     return check
 
 
-def _count(least: int) -> Callable[[object, "Attribute[Any]", Any], None]:
+def _count(least: int) -> Check:
     def check(instance: object, attribute: "Attribute[Any]", value: Any) -> None:
         if not isinstance(value, int) or isinstance(value, bool) or value < least:
             name = f"{type(instance).__name__}.{attribute.name}"
@@ -37,7 +42,8 @@ def _count(least: int) -> Callable[[object, "Attribute[Any]", Any], None]:
     return check
 
 
-_positive = validators.optional(_seconds("above 0", lambda value: value > 0))
+_positive = _seconds("above 0", lambda value: value > 0, optional=True)
+_not_negative_or_none = _seconds("from 0 up", lambda value: value >= 0, optional=True)
 _not_negative = _seconds("from 0 up", lambda value: value >= 0)
 
 
@@ -97,7 +103,7 @@ class PoolLimits:
     """
 
     max_connections: int = field(default=100, validator=_count(1))
-    keepalive_expiry: float | None = field(default=30.0, validator=validators.optional(_not_negative))
+    keepalive_expiry: float | None = field(default=30.0, validator=_not_negative_or_none)
 
 
 @frozen

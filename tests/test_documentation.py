@@ -4,11 +4,14 @@ import re
 import shlex
 import subprocess
 import sys
+from datetime import date, datetime
 from pathlib import Path
 
 import pytest
 
-from cloudplatform_async.cli.errors import EXIT_CODES
+from cloudplatform_async import AsyncClient, CloudPlatformError
+from cloudplatform_async.cli.errors import EXIT_CODES, USAGE
+from cloudplatform_async.sandbox import Sandbox
 
 ROOT = Path(__file__).parents[1]
 PAGES = {
@@ -21,14 +24,16 @@ BLOCKS = [
     for block in re.findall(r"^```(\w*)\n(.*?)^```$", text, re.M | re.S)
 ]
 COMMANDS = [source for page, language, source in BLOCKS if page == "README.md" and language == "sh"]
+BAD_INPUT = re.findall(r"^\| `(.+?)`.*? \| `(\w+Error)`: (.*) \|$", PAGES["README.md"], re.MULTILINE)
 
 
 def test_the_readme_begins_with_two_commands_of_one_line() -> None:
     """One installs and shows projects, one installs and tests; each can be pasted whole."""
     first, second = (command.removesuffix("\n").split(" && ") for command in COMMANDS[:2])
     assert [len(first), len(second)] == [2, 2]
-    assert "pip install" in first[0] and "projects list --sandbox" in first[1]
-    assert "pip install" in second[0] and "pytest" in second[1]
+    assert all(command.startswith("python3 -m pip install ") for command, _ in (first, second))
+    assert first[1].endswith(" projects list --sandbox")
+    assert " -m pytest" in second[1]
 
 
 def test_the_first_command_shows_the_seeded_projects() -> None:
@@ -50,9 +55,25 @@ def test_the_exit_codes_are_those_of_the_documentation() -> None:
     """The table of ``docs/cli.md`` has each error class at its code, and no other."""
     rows = re.findall(r"^\| (\d+) \|.*\|(.*)\|$", PAGES["cli.md"], re.MULTILINE)
     written = {(name, int(code)) for code, names in rows for name in re.findall(r"`(\w+)`", names)}
-    assert written == {
-        (kind.__name__, code) for kind, code in EXIT_CODES.items() if kind.__name__ != "CycloptsError"
-    }
+    known = {(kind.__name__, code) for kind, code in EXIT_CODES.items()}
+    assert written == known - {("CycloptsError", USAGE)}
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("source", "kind", "message"), BAD_INPUT)
+async def test_bad_input_gets_what_the_readme_says(
+    source: str, kind: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each row of the table is run: the error, the start of its message, and that nothing was sent."""
+    for name in ("CLOUD_API_KEY", "CLOUD_ACCESS_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    sandbox = Sandbox()
+    transport = sandbox.transport()
+    async with AsyncClient(base_url=sandbox.base_url, api_key=sandbox.api_key, transport=transport) as client:
+        names = {"AsyncClient": AsyncClient, "client": client, "date": date, "datetime": datetime}
+        with pytest.raises(CloudPlatformError, match=re.escape(message)) as caught:
+            await eval(source, names)
+    assert (type(caught.value).__name__, caught.value.outcome, sandbox.served) == (kind, "not_sent", 0)
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -11,10 +11,13 @@ HOUSE = "cloudplatform_async"
 ROOT = Path(cloudplatform_async.__file__).parent
 GARDEN = {"sandbox", "testing", "collect", "cli", "__main__"}
 FLOORS = {
-    **dict.fromkeys(["models", "settings", "credentials", "responses", "statistics", "errors"], 0),
+    **dict.fromkeys(
+        ["credentials", "environment", "errors", "models", "responses", "settings", "statistics", "version"],
+        0,
+    ),
     **dict.fromkeys(["_protocol", "observability"], 1),
     "_transport": 2,
-    **dict.fromkeys(["pagination", "resources", "webhooks"], 3),
+    **dict.fromkeys(["_paging", "pagination", "resources", "webhooks"], 3),
     "client": 4,
     "": 5,
 }

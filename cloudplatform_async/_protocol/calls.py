@@ -1,12 +1,13 @@
 """A call as a value: everything that is known of it before anything is sent."""
 
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from attrs import frozen
 
 from cloudplatform_async._protocol.encoding import Query, path_of, query_string
 from cloudplatform_async._protocol.idempotency import AUTO, IdempotencyKey, is_write
-from cloudplatform_async._protocol.conversion import Decode
+from cloudplatform_async._protocol.responses import Answer
 from cloudplatform_async.settings import Timeouts
 
 T = TypeVar("T")
@@ -20,7 +21,7 @@ class Call(Generic[T]):
         method: Upper case.
         target: Encoded path below the version prefix, with its query.
         group: Endpoint group that rate limits are counted in.
-        decode: From the body of a success to what the caller gets; ``None`` expects no body.
+        decode: From a success to what the caller gets.
         scope: That an access token must have, where it says its scopes.
         body: JSON bytes.
         headers: Of the caller, checked.
@@ -31,7 +32,7 @@ class Call(Generic[T]):
     method: str
     target: str
     group: str
-    decode: Decode[T] | None
+    decode: Callable[[Answer], T]
     scope: str | None = None
     body: bytes | None = None
     headers: tuple[tuple[str, str], ...] = ()

@@ -9,6 +9,7 @@ import msgspec
 from attrs import frozen
 from msgspec import Meta, Raw, Struct
 
+from cloudplatform_async._protocol.responses import Answer
 from cloudplatform_async._protocol.structuring import CONVERTER, first_fault, is_native
 from cloudplatform_async.errors import ResponseDecodeError
 
@@ -62,49 +63,64 @@ class Payload(Generic[T]):
     meta: Mapping[str, Any]
 
 
-Decode = Callable[[bytes], T]
+Decode = Callable[[Answer], T]
+_Read = Callable[[bytes], T]
+
+
+def payload_decoder(model: type[T]) -> Decode[Payload[T]]:
+    """Prepare the decoder of single answers, enveloped or bare, into an attrs class or ``dict``."""
+    kind: Any = model  # mypy takes no type variable for hashable
+    return _payload_decoder(kind)
+
+
+def page_decoder(model: type[T]) -> Decode[PageEnvelope[list[T]]]:
+    """Prepare the decoder of list answers whose rows are ``model``."""
+    kind: Any = model
+    return _page_decoder(kind)
+
+
+def nothing(_: Answer) -> None:
+    """Decode an answer of which no body is expected."""
 
 
 @lru_cache(maxsize=256)
-def payload_decoder(model: type[T]) -> Decode[Payload[T]]:
-    """Prepare the decoder of single answers, enveloped or bare, into an attrs class or ``dict``."""
-    enveloped = _enveloped(Envelope, model)
-    bare = msgspec.json.Decoder(model).decode if is_native(model) else _converted(model)
+def _page_decoder(model: Any) -> Decode[Any]:
+    return _honest(_enveloped(PageEnvelope, list[model]))
 
-    def decode(body: bytes) -> Payload[T]:
+
+@lru_cache(maxsize=256)
+def _payload_decoder(model: Any) -> Decode[Payload[Any]]:
+    enveloped = _enveloped(Envelope, model)
+    bare: _Read[Any] = msgspec.json.Decoder(model).decode if is_native(model) else _converted(model)
+
+    def read(body: bytes) -> Payload[Any]:
         try:
             answer = enveloped(body)
             return Payload(answer.data, answer.meta or {})
         except _UNREADABLE as error:
-            if _names(body).issuperset({"data"}) and _names(body) <= _ENVELOPE_NAMES:
+            if "data" in (names := _names(body)) and names <= _ENVELOPE_NAMES:
                 _refuse(error)
         return Payload(bare(body), {})
 
-    return _honest(decode)
+    return _honest(read)
 
 
-@lru_cache(maxsize=256)
-def page_decoder(model: type[T]) -> Decode[PageEnvelope[list[T]]]:
-    """Prepare the decoder of list answers whose rows are ``model``."""
-    return _honest(_enveloped(PageEnvelope, list[model]))  # type: ignore[valid-type]  # made at run time
-
-
-def _enveloped(envelope: Any, kind: Any) -> Decode[Any]:
-    """Decode an envelope round ``kind``: natively, or by the converter where a class needs it."""
+def _enveloped(envelope: Any, kind: Any) -> _Read[Any]:
+    """Read an envelope round ``kind``: natively, or by the converter where a class needs it."""
     if is_native(kind):
-        decode_native: Decode[Any] = msgspec.json.Decoder(envelope[kind]).decode
-        return decode_native
+        native: _Read[Any] = msgspec.json.Decoder(envelope[kind]).decode
+        return native
     outer = msgspec.json.Decoder(envelope[Any])
 
-    def decode(body: bytes) -> Any:
+    def read(body: bytes) -> Any:
         answer = outer.decode(body)
         answer.data = _structure(answer.data, kind, "$.data")
         return answer
 
-    return decode
+    return read
 
 
-def _converted(kind: Any) -> Decode[Any]:
+def _converted(kind: Any) -> _Read[Any]:
     return lambda body: _structure(msgspec.json.decode(body), kind, "$")
 
 
@@ -115,19 +131,22 @@ def _structure(value: Any, kind: Any, path: str) -> Any:
         _refuse(error, path)
 
 
-def _honest(decode: Decode[T]) -> Decode[T]:
-    """Turn whatever makes a body unreadable into our error, and refuse an error dressed as a success."""
+def _honest(read: _Read[T]) -> Decode[T]:
+    """Refuse whatever is unreadable, missing, or an error dressed as a success."""
 
-    def honest(body: bytes) -> T:
+    def decode(answer: Answer) -> T:
+        body = answer.body
+        if not body:
+            raise ResponseDecodeError(f"The answer has status {answer.status} and no body, where one was asked for.")
         try:
-            decoded = decode(body)
+            decoded = read(body)
         except _UNREADABLE as error:
             _refuse(error)
         if b'"error"' in body and _names(body) == {"error"}:
             raise ResponseDecodeError("The answer has a success status and an error for its body.", path="$.error")
         return decoded
 
-    return honest
+    return decode
 
 
 def _names(body: bytes) -> frozenset[str]:

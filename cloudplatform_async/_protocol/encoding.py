@@ -120,6 +120,19 @@ def checked_path(path: str) -> str:
     return "".join(f"/{quoted(segment, _PATH_SAFE)}" for segment in segments)
 
 
+def checked_method(method: str) -> str:
+    """Check a method that the caller wrote.
+
+    Raises:
+        InvalidRequestError: For anything but letters, and for methods that are no calls of an API.
+    """
+    if not isinstance(method, str) or not re.fullmatch(r"[A-Za-z]{1,20}", method):
+        raise InvalidRequestError(f"`method` must be letters such as 'GET', not {method!r}.")
+    if method.upper() in {"CONNECT", "TRACE"}:
+        raise InvalidRequestError(f"{method.upper()} is not a call of an API.")
+    return method.upper()
+
+
 def query_string(params: Query | None) -> str:
     """Encode query parameters; ``None`` is left out, a list repeats its name.
 
@@ -170,3 +183,14 @@ def _header(name: str, value: str) -> tuple[str, str]:
 def merged(*groups: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
     """Merge groups of headers by name; a later one replaces an earlier one."""
     return tuple({name: value for group in groups for name, value in group}.items())
+
+
+def whole_number(name: str, value: object, *, least: int) -> int:
+    """Check a count that the caller gave.
+
+    Raises:
+        InvalidRequestError: For anything but a whole number from ``least`` up.
+    """
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise InvalidRequestError(f"`{name}` must be a whole number from {least} up, not {value!r}.")
+    return value

@@ -112,6 +112,11 @@ def is_last(facts: PageFacts, limit: int | None) -> bool:
     return facts.has_more is False or facts.count < size or facts.count == 0
 
 
+def page_exists(facts: PageFacts, number: int) -> bool:
+    """Tell whether a numbered list goes on to a page, by what its latest answer said."""
+    return facts.total is not None and (number - 1) * (facts.limit or facts.count) < facts.total
+
+
 @define
 class Walk:
     """The memory of one walk: what makes a loop visible.

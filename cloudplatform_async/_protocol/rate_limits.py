@@ -3,11 +3,9 @@
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from math import isfinite
-
-from attrs import frozen
 
 _NUMBER = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,9})?")
+_EPOCH_LIKE = 1e9
 _DAYS = "Mon|Tue|Wed|Thu|Fri|Sat|Sun"
 _LONG_DAYS = "Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday"
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -21,21 +19,6 @@ _DATES = tuple(  # RFC 9110 §5.6.7: IMF-fixdate, RFC 850, asctime
         rf"(?:{_DAYS}) {_MONTH} (?P<day>[0-9]{{2}}| [0-9]) {_TIME} (?P<year>[0-9]{{4}})",
     )
 )
-
-
-@frozen
-class Limits:
-    """What a server told of the limit of one key and endpoint group.
-
-    Attributes:
-        limit: Requests allowed in a window.
-        remaining: Requests left in it.
-        reset: Seconds until the window is new.
-    """
-
-    limit: float | None
-    remaining: float | None
-    reset: float | None
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
@@ -89,16 +72,17 @@ def _timestamp(match: re.Match[str], now: float) -> float | None:
         return None
 
 
-def limits(headers: Mapping[str, str]) -> Limits | None:
-    """Read ``RateLimit-*``, else ``X-RateLimit-*``; ``None`` where the server says nothing of use."""
+def exhausted_for(headers: Mapping[str, str], now: float) -> float | None:
+    """Read for how many seconds a limit is used up, from ``RateLimit-*`` or ``X-RateLimit-*``.
+
+    A reset above a thousand million is a moment since the epoch, as some servers send it.
+    """
     for prefix in ("ratelimit-", "x-ratelimit-"):
-        values = [_count(headers.get(prefix + name)) for name in ("limit", "remaining", "reset")]
-        if values[1] is not None or values[0] is not None:
-            return Limits(*values)
+        if _amount(headers.get(prefix + "remaining")) == 0:
+            reset = _amount(headers.get(prefix + "reset")) or 0.0
+            return max(0.0, reset - now) if reset > _EPOCH_LIKE else reset
     return None
 
 
-def _count(text: str | None) -> float | None:
-    match = _NUMBER.match(text.strip()) if text else None
-    value = float(match[0]) if match else None
-    return value if value is not None and isfinite(value) else None
+def _amount(text: str | None) -> float | None:
+    return float(text) if text is not None and _NUMBER.fullmatch(text) else None

@@ -1,8 +1,10 @@
 """Whether and when a call is sent again (API contract §7)."""
 
+from collections.abc import Iterable
+
 from attrs import frozen
 
-from cloudplatform_async.errors import APIStatusError, CloudPlatformError
+from cloudplatform_async.errors import APIStatusError, CloudPlatformError, Outcome
 from cloudplatform_async.settings import RetryPolicy
 
 RETRYABLE_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -96,3 +98,18 @@ def decide(
     if seconds >= remaining:
         return Stop(f"Not tried again: the next wait of {seconds:.2f} s would pass the deadline.")
     return Wait(seconds)
+
+
+def whole_outcome(outcomes: Iterable[Outcome]) -> Outcome:
+    """Tell what became of a whole call from what became of its attempts.
+
+    ``"unknown"`` once any attempt may have been processed, whatever came after; else ``"rejected"``
+    if the server refused one; else nothing was sent.
+    """
+    met = set(outcomes)
+    return "unknown" if "unknown" in met else "rejected" if "rejected" in met else "not_sent"
+
+
+def was_deleted(method: str, error: CloudPlatformError, so_far: Outcome) -> bool:
+    """Tell whether a 404 means that an earlier attempt, whose answer was lost, has deleted."""
+    return method == "DELETE" and error.status_code == 404 and so_far == "unknown"

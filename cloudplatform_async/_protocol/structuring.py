@@ -44,6 +44,11 @@ def _wire_name(field: "attrs.Attribute[Any]") -> str:
     return str(field.metadata.get("wire", field.alias))
 
 
+def _is_list(kind: Any) -> bool:
+    origin: Any = get_origin(kind)
+    return origin is list
+
+
 def _structure_leaf(kind: Any, value: Any, _: Any) -> Any:
     return msgspec.convert(value, AwareDatetime if kind is datetime else kind)
 
@@ -58,14 +63,14 @@ def _make_converter() -> cattrs.Converter:
 
     def object_hook(model: Any) -> Callable[[Any, Any], Any]:
         fields = attrs.fields(attrs.resolve_types(model, include_extras=True))
-        names = {field.name: override(rename=_wire_name(field)) for field in fields}
+        names: dict[str, Any] = {field.name: override(rename=_wire_name(field)) for field in fields}
         return partial(_checked, dict[str, Any], make_dict_structure_fn(model, converter, **names))
 
     def array_hook(kind: Any) -> Callable[[Any, Any], Any]:
         return partial(_checked, list[Any], list_structure_factory(kind, converter))
 
     converter.register_structure_hook_factory(attrs.has, object_hook)
-    converter.register_structure_hook_factory(lambda kind: get_origin(kind) is list, array_hook)
+    converter.register_structure_hook_factory(_is_list, array_hook)
     converter.register_structure_hook_factory(
         lambda kind: kind is datetime or is_native(kind), lambda kind: partial(_structure_leaf, kind)
     )
@@ -89,8 +94,8 @@ def first_fault(error: BaseException, path: str = "$") -> tuple[str, str]:
 
 def _places(error: cattrs.BaseValidationError) -> Iterator[tuple[Exception, str]]:
     if isinstance(error, cattrs.IterableValidationError):
-        for inner, note in error.group_exceptions()[0]:
-            yield inner, f"[{note.index}]"
+        for inner, place in error.group_exceptions()[0]:
+            yield inner, f"[{place.index}]"
     elif isinstance(error, cattrs.ClassValidationError):
         names = {field.name: _wire_name(field) for field in attrs.fields(error.cl)}
         for inner, note in error.group_exceptions()[0]:

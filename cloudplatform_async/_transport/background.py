@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from cloudplatform_async.errors import ClientStateError
 
@@ -27,6 +27,10 @@ class Job(Protocol[T_co]):
         """
         ...
 
+    async def ended(self) -> None:
+        """Wait for the end, whatever the outcome."""
+        ...
+
     def cancel(self) -> None:
         """End the job; may be called from anywhere, a finalizer included."""
         ...
@@ -36,7 +40,7 @@ class Background:
     """Starts jobs on the running event loop, and ends them all when the client closes."""
 
     def __init__(self) -> None:
-        self._jobs: set[_AsyncioJob[object] | _TrioJob[object]] = set()
+        self._jobs: set[Job[Any]] = set()
 
     def start(self, function: Callable[[], Awaitable[T]]) -> Job[T]:
         """Start a function as a job of its own."""

@@ -1,51 +1,107 @@
 """One request and its whole answer: build, send, read, judge."""
 
-from collections.abc import Iterable
+import sys
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from typing import Any
 
 import httpx
-from attrs import frozen
+from attrs import field, frozen
 
+from cloudplatform_async._protocol.calls import Call
+from cloudplatform_async._protocol.encoding import merged
 from cloudplatform_async._protocol.responses import Answer, status_error
 from cloudplatform_async._protocol.retries import Failure, is_transient
 from cloudplatform_async._transport.bodies import read_body
 from cloudplatform_async._transport.clock import Clock
+from cloudplatform_async._transport.departure import EXTENSION, Departure, announce, announces_departures
+from cloudplatform_async._transport.exceptions import HeldBackError
 from cloudplatform_async._transport.failures import failure_of
+from cloudplatform_async._transport.flight import Flight
 from cloudplatform_async.errors import ResponseDecodeError
+from cloudplatform_async.settings import BaseURL, Timeouts
+from cloudplatform_async.version import VERSION
 
-RawHeaders = Iterable[tuple[bytes, bytes]]
+RawHeaders = tuple[tuple[bytes, bytes], ...]
+
+_CONSTANT = (
+    ("accept", "application/json"),
+    ("accept-encoding", "gzip"),
+    ("user-agent", f"cloudplatform-async/{VERSION} python/{sys.version_info[0]}.{sys.version_info[1]}"),
+)
 
 
-def raw_headers(headers: Iterable[tuple[str, str]]) -> tuple[tuple[bytes, bytes], ...]:
-    """Encode headers for the wire; their text was checked to be ASCII."""
-    return tuple((name.encode("ascii"), value.encode("ascii")) for name, value in headers)
-
-
-@frozen(eq=False)
+@frozen(eq=False, kw_only=True)
 class Exchange:
-    """Sends requests to one origin over one transport.
+    """Sends requests to one origin over one transport; whatever does not change is prepared once.
 
     Attributes:
         transport: Any httpx transport.
-        origin: Scheme, host and port, for messages.
+        base: Where every request goes.
         limit: Most bytes of an answer's body.
+        headers: Of the client's user, checked.
     """
 
     transport: httpx.AsyncBaseTransport
-    origin: str
+    base: BaseURL
     limit: int
+    headers: tuple[tuple[str, str], ...] = ()
+    _constant: RawHeaders = field(init=False)
+    _announced: bool = field(init=False)
 
-    async def run(self, request: httpx.Request) -> Answer | Failure:
+    @_constant.default
+    def _prepare_headers(self) -> RawHeaders:
+        return (raw_headers([("host", self.base.authority)])) + raw_headers(merged(_CONSTANT, self.headers))
+
+    @_announced.default
+    def _ask_transport(self) -> bool:
+        return announces_departures(self.transport)
+
+    def request_id_of(self, call: Call[Any]) -> str | None:
+        """Find the request id that the user gave as a header, for one call or for all."""
+        return dict(merged(self.headers, call.headers)).get("x-request-id") if self.headers or call.headers else None
+
+    def request(self, flight: Flight, credentials: RawHeaders, departure: Departure) -> httpx.Request:
+        """Build the request of one attempt."""
+        call = flight.call
+        headers = self._constant
+        if call.headers:
+            headers = self._constant[:1] + raw_headers(merged(_CONSTANT, self.headers, call.headers))
+        own = [(b"x-attempt", b"%d" % (flight.attempts + 1)), (b"x-request-id", flight.request_id.encode())]
+        if flight.key is not None:
+            own.append((b"idempotency-key", flight.key.encode()))
+        if call.body is not None:
+            own.append((b"content-type", b"application/json"))
+        return httpx.Request(
+            call.method,
+            f"{self.base}{call.target}",
+            headers=[*headers, *credentials, *own],
+            content=call.body,
+            extensions={
+                "timeout": httpx_timeouts(flight.timeouts),
+                "fresh": flight.wants_fresh,
+                EXTENSION: departure,
+            },
+        )
+
+    async def run(self, request: httpx.Request, departure: Departure) -> Answer | Failure:
         """Send a request and read the answer whole; what the network does wrong is a ``Failure``.
 
         Raises:
+            HeldBackError: The endpoint group closed while the request waited for a connection.
             ResponseTooLargeError: Under any status.
             ResponseDecodeError: For a success whose coding cannot be read.
         """
+        if not self._announced:
+            announce(departure)
         try:
             response = await self.transport.handle_async_request(request)
-            return Answer(response.status_code, _by_name(response.headers.raw), await self._read(response))
+            body = await self._read(response)
+        except HeldBackError:
+            raise
         except httpx.TransportError as error:
-            return failure_of(error, self.origin)
+            return failure_of(error, self.base.origin)
+        return Answer(response.status_code, _by_name(response.headers.raw), body)
 
     async def _read(self, response: httpx.Response) -> bytes:
         try:
@@ -57,15 +113,31 @@ class Exchange:
             return error.message.encode()
 
 
-def judged(answer: Answer, clock: Clock, secrets: Iterable[str]) -> Answer | Failure:
+def judged(outcome: Answer | Failure, clock: Clock, secrets: Callable[[], Iterable[str]]) -> Answer | Failure:
     """Tell a success from the typed error of any other status."""
-    if answer.is_success:
-        return answer
-    error = status_error(answer, now=clock.wall(), secrets=secrets)
+    if isinstance(outcome, Failure) or outcome.is_success:
+        return outcome
+    error = status_error(outcome, now=clock.wall(), secrets=secrets())
     return Failure(error, transient=is_transient(error))
 
 
-def _by_name(raw: RawHeaders) -> dict[str, str]:
+@lru_cache(maxsize=64)
+def httpx_timeouts(timeouts: Timeouts) -> dict[str, float | None]:
+    """Write timeouts as httpx's request extension."""
+    return {
+        "connect": timeouts.connect,
+        "read": timeouts.read,
+        "write": timeouts.write,
+        "pool": timeouts.pool,
+    }
+
+
+def raw_headers(headers: Iterable[tuple[str, str]]) -> RawHeaders:
+    """Encode headers for the wire; their text was checked to be ASCII."""
+    return tuple((name.encode("ascii"), value.encode("ascii")) for name, value in headers)
+
+
+def _by_name(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     headers: dict[str, str] = {}
     for raw_name, raw_value in raw:
         name, value = raw_name.lower().decode("latin-1"), raw_value.decode("latin-1")

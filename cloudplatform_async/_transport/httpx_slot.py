@@ -6,8 +6,8 @@ from typing import Any, ClassVar, Protocol
 
 import httpx
 
-from .exceptions import StaleConnectionError
-from .slots import Origin, Slot
+from cloudplatform_async._transport.slots import Origin, Slot
+from cloudplatform_async._transport.stale import as_stale
 
 _ONE_CONNECTION = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=None)
 
@@ -34,7 +34,7 @@ class HttpxSlot(Slot):
     # The TLS layer of asyncio lets an alert of the peer out as it is.
     errors: ClassVar[tuple[type[Exception], ...]] = (httpx.TransportError, ssl.SSLError, UnicodeError)
 
-    __slots__ = ("_keep", "_stream", "_transport", "_used")
+    __slots__ = ("_stream", "_transport", "_used")
 
     def __init__(self, origin: Origin, tls: ssl.SSLContext, proxy: httpx.Proxy | None) -> None:
         super().__init__(origin)
@@ -43,7 +43,6 @@ class HttpxSlot(Slot):
         )
         self._stream: NetworkStream | None = None
         self._used = False
-        self._keep = True
 
     async def send(self, request: httpx.Request) -> httpx.Response:
         """Send the request, the first one with an eye on the socket that is opened for it."""
@@ -53,10 +52,10 @@ class HttpxSlot(Slot):
             else:
                 response = await self._send_first(request)
         except self.errors as error:
-            failure = self._stale_or(self.translate(error))
+            failure = as_stale(self.translate(error), reused=self._used)
             raise failure from failure.__cause__
         self._used = True
-        self._keep = _keeps_alive(response)
+        self.keep = _keeps_alive(response)
         return response
 
     def translate(self, error: Exception) -> httpx.TransportError:
@@ -64,12 +63,17 @@ class HttpxSlot(Slot):
         if isinstance(error, httpx.TransportError):
             _restore_cause(error)
             return error
-        failure = httpx.ConnectError if isinstance(error, UnicodeError) else httpx.ReadError
-        return caused_by(failure(str(error)), error)
+        kind = httpx.ConnectError if isinstance(error, UnicodeError) else httpx.ReadError
+        failure = kind(str(error))
+        failure.__cause__ = error
+        return failure
 
     def is_usable(self) -> bool:
         """Whether the socket is quiet: an idle one that can be read from was closed by the peer."""
-        return self._keep and not (self._stream and self._stream.get_extra_info("is_readable"))
+        try:
+            return self._stream is None or not self._stream.get_extra_info("is_readable")
+        except ValueError:  # trio's word for a socket that httpcore has closed
+            return False
 
     async def aclose(self) -> None:
         """Close the socket, also one that httpx lost hold of when a TLS handshake was cancelled."""
@@ -97,24 +101,6 @@ class HttpxSlot(Slot):
                 await trace(event, info)
 
         return watch
-
-    def _stale_or(self, error: httpx.TransportError) -> httpx.TransportError:
-        if self._used and _is_disconnect(error):
-            return caused_by(StaleConnectionError(str(error)), error)
-        return error
-
-
-def caused_by(error: httpx.TransportError, cause: BaseException) -> httpx.TransportError:
-    """The error with its cause set, for where it is not raised at once."""
-    error.__cause__ = cause
-    return error
-
-
-def _is_disconnect(error: httpx.TransportError) -> bool:
-    # A malformed answer is a RemoteProtocolError too; httpcore words the end of the stream so.
-    if isinstance(error, httpx.RemoteProtocolError):
-        return str(error) == "Server disconnected without sending a response."
-    return isinstance(error, httpx.ReadError | httpx.WriteError)
 
 
 def _restore_cause(error: httpx.TransportError) -> None:

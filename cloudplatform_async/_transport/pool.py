@@ -6,12 +6,12 @@ from pathlib import Path
 
 import httpx
 
-from ..settings import PoolLimits
-from .httpx_slot import HttpxSlot
-from .proxies import Proxies
-from .slot_pool import SlotPool
-from .slots import Origin, Slot
-from .tls import TLSSettings
+from cloudplatform_async._transport.httpx_slot import HttpxSlot
+from cloudplatform_async._transport.proxies import Proxies
+from cloudplatform_async._transport.slot_pool import SlotPool
+from cloudplatform_async._transport.slots import Origin, Slot
+from cloudplatform_async._transport.tls import TLSSettings
+from cloudplatform_async.settings import PoolLimits
 
 
 class PooledTransport(httpx.AsyncBaseTransport):

@@ -1,7 +1,8 @@
 """Decides which proxy, if any, a request goes through."""
 
 import ipaddress
-from urllib.request import getproxies, proxy_bypass_environment
+from urllib.request import getproxies
+from urllib.request import proxy_bypass_environment as is_bypassed  # type: ignore[attr-defined]  # not in typeshed
 
 import httpx
 
@@ -37,7 +38,7 @@ class Proxies:
         """The URL of the proxy for a request, credentials included, or ``None`` to go there directly."""
         if self._explicit is not None or not self._by_scheme:
             return self._explicit
-        if is_loopback(url.host) or proxy_bypass_environment(url.netloc.decode("ascii"), self._no_proxy):
+        if is_loopback(url.host) or is_bypassed(url.netloc.decode("ascii"), self._no_proxy):
             return None
         return self._by_scheme.get(url.scheme) or self._by_scheme.get("all")
 
@@ -60,7 +61,7 @@ def _parse(proxy: str | httpx.URL, option: str, schemes: frozenset[str]) -> http
         url = httpx.URL()
     if url.scheme in schemes and url.host:
         return url
-    from ..errors import ConfigurationError
+    from cloudplatform_async.errors import ConfigurationError
 
     raise ConfigurationError(
         f"{option}: not the URL of a proxy with a scheme of {', '.join(sorted(schemes))}."

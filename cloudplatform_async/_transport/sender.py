@@ -1,5 +1,184 @@
 """The order of things for one call; nothing else knows it."""
 
+from functools import partial
+from math import inf
 from typing import TypeVar
+from uuid import uuid4
+
+import anyio
+import httpx
+from attrs import define, evolve
+
+from cloudplatform_async._protocol.calls import Call
+from cloudplatform_async._protocol.idempotency import choose_key
+from cloudplatform_async._protocol.responses import Answer
+from cloudplatform_async._protocol.retries import Failure, was_deleted
+from cloudplatform_async._transport.attempts import until_settled
+from cloudplatform_async._transport.authentication import Authentication
+from cloudplatform_async._transport.clock import CLOCK
+from cloudplatform_async._transport.departure import Departure
+from cloudplatform_async._transport.exceptions import HeldBackError
+from cloudplatform_async._transport.exchange import Exchange, judged
+from cloudplatform_async._transport.flight import Flight
+from cloudplatform_async._transport.state import SharedState
+from cloudplatform_async.errors import (
+    APITimeoutError,
+    ClientStateError,
+    CloudPlatformError,
+    RateLimitError,
+    ResponseDecodeError,
+)
+from cloudplatform_async.responses import APIResponse
+from cloudplatform_async.settings import RetryPolicy, Timeouts
 
 T = TypeVar("T")
+
+
+@define(eq=False, kw_only=True)
+class Sender:
+    """Sends the calls of one client or view.
+
+    Attributes:
+        state: Shared with the other views.
+        authentication: Puts credentials on each attempt.
+        exchange: Builds requests and sends them.
+        timeouts: Of a call that brings none.
+        retries: When a call is tried again.
+    """
+
+    state: SharedState
+    authentication: Authentication
+    exchange: Exchange
+    timeouts: Timeouts
+    retries: RetryPolicy
+
+    async def send(self, call: Call[T]) -> APIResponse[T]:
+        """Make a call: key, deadline, attempts, decoding.
+
+        Raises:
+            CloudPlatformError: Signed with the attempts, the key and the outcome of the whole call.
+        """
+        self.state.enter()
+        flight = self._board(call)
+        self.state.counters.in_flight += 1
+        try:
+            return self._arrive(flight, call, await self._settle(flight))
+        except CloudPlatformError as error:
+            flight.sign(error)
+            raise
+        finally:
+            self.state.counters.in_flight -= 1
+
+    def _board(self, call: Call[T]) -> Flight:
+        clock = CLOCK.get()
+        return Flight(
+            call=call,
+            identity=self.authentication.identity,
+            clock=clock,
+            policy=self.retries,
+            timeouts=call.timeouts or self.timeouts,
+            started=clock.monotonic(),
+            key=choose_key(call.method, call.idempotency_key, _new_id),
+            request_id=self.exchange.request_id_of(call) or _new_id(),
+        )
+
+    async def _settle(self, flight: Flight) -> Answer:
+        """Attempt the call until it succeeds, its deadline passes, or nothing more is worth trying."""
+        total = flight.timeouts.total
+        deadline = inf if total is None else anyio.current_time() + total
+        with anyio.CancelScope(deadline=deadline) as scope, self.state.ended_by_closing(scope):
+            outcome = await until_settled(
+                partial(self._attempt, flight), partial(flight.decide, self.state.budget), flight.clock.sleep
+            )
+        if scope.cancelled_caught:
+            raise self._interrupted(flight)
+        if isinstance(outcome, Failure):
+            raise outcome.error
+        return outcome
+
+    def _interrupted(self, flight: Flight) -> CloudPlatformError:
+        if self.state.closed:
+            return ClientStateError("The client was closed while this call was under way.")
+        return APITimeoutError(f"The call did not end within its timeout of {flight.timeouts.total:g} s.")
+
+    async def _attempt(self, flight: Flight) -> Answer | Failure:
+        """Send once, and learn from what came back."""
+        try:
+            outcome = await self._exchange(flight)
+        except RateLimitError as error:  # the gate's: the server itself was not asked
+            return flight.note(Failure(error, transient=False))
+        if isinstance(outcome, Answer):
+            return outcome
+        if was_deleted(flight.call.method, outcome.error, flight.outcome):
+            return Answer(204, {}, b"")
+        return flight.note(outcome)
+
+    async def _exchange(self, flight: Flight) -> Answer | Failure:
+        """Pass the gate, put credentials on, send; again from the gate where it closed meanwhile."""
+        gate, departure = self.state.gate, Departure(partial(self._may_leave, flight), flight.leave)
+        while True:
+            await gate.enter(flight)
+            sent = flight.clock.monotonic()
+            request = self.exchange.request(
+                flight, await self.authentication.headers(flight.call.scope), departure
+            )
+            try:
+                outcome = await self.exchange.run(request, departure)
+            except HeldBackError:
+                continue
+            flight.under_way = False
+            outcome = judged(outcome, flight.clock, self.authentication.secrets)
+            gate.learn(flight, sent, outcome)
+            return await self._renewed(flight, outcome, request)
+
+    def _may_leave(self, flight: Flight) -> bool:
+        """Count a request whose turn for a connection has come, unless its group closed meanwhile."""
+        if not self.state.gate.lets_leave(flight):
+            return False
+        self.state.counters.attempts += 1
+        self.state.counters.retries += flight.attempts > 0
+        flight.attempts += 1
+        return True
+
+    async def _renewed(
+        self, flight: Flight, outcome: Answer | Failure, request: httpx.Request
+    ) -> Answer | Failure:
+        """After a 401, refresh the token once and have the call sent again at once."""
+        if isinstance(outcome, Answer):
+            return outcome
+        self.state.counters.throttled += outcome.error.status_code == 429
+        if outcome.error.status_code != 401 or flight.renewed:
+            return outcome
+        flight.renewed = await self.authentication.renew(tuple(request.headers.raw))
+        return evolve(outcome, immediate=flight.renewed)
+
+    def _arrive(self, flight: Flight, call: Call[T], answer: Answer) -> APIResponse[T]:
+        """Decode a success."""
+        self.state.budget.succeed(flight.spent)
+        replayed = answer.headers.get("idempotency-replayed", "").lower() == "true"
+        self.state.counters.replayed += replayed
+        return APIResponse(
+            data=_decoded(call, answer),
+            status_code=answer.status,
+            headers=answer.headers,
+            request_id=answer.headers.get("x-request-id", flight.request_id),
+            meta={},
+            attempts=flight.attempts,
+            elapsed=flight.clock.monotonic() - flight.started,
+            idempotency_key=flight.key,
+            replayed=replayed,
+        )
+
+
+def _decoded(call: Call[T], answer: Answer) -> T:
+    try:
+        return call.decode(answer)
+    except ResponseDecodeError as error:
+        error.outcome = "unknown"  # the server did it, and what it said cannot be read
+        error.status_code = answer.status
+        error.request_id = answer.headers.get("x-request-id")
+        raise
+
+
+def _new_id() -> str:
+    return str(uuid4())

@@ -1,15 +1,19 @@
 """Hands each request a slot, and takes it back only when the answer was read to its end."""
 
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from typing import cast
 
 import httpx
 from anyio import CancelScope
 
-from ..settings import PoolLimits
-from .admission import Admission
-from .clock import CLOCK
-from .slots import IdleSlots, Origin, Slot
+from cloudplatform_async._transport.admission import Admission
+from cloudplatform_async._transport.clock import CLOCK
+from cloudplatform_async._transport.slots import IdleSlots, Origin, Slot
+from cloudplatform_async.settings import PoolLimits
+
+_MOST_BUFFERED_CHUNKS = 64
+_CLOSED_IN_FLIGHT = "The transport was closed while the request was in flight."
 
 
 class SlotPool:
@@ -72,7 +76,7 @@ class SlotPool:
 
     async def check_in(self, slot: Slot) -> None:
         """Take back a slot whose answer was read to its end."""
-        if self.closed or not slot.is_usable():
+        if self.closed or not slot.keep:
             await self.discard(slot)
             return
         now = CLOCK.get().monotonic()
@@ -106,13 +110,14 @@ class SlotPool:
     async def _check_out(self, request: httpx.Request) -> Slot:
         timeouts = request.extensions.get("timeout")
         await self._admission.acquire(timeouts.get("pool") if timeouts else None)
-        slot = None
+        found = False
         try:
             slot = await self._find_or_open(request)
-            self._busy.add(slot)
+            found = True
         finally:
-            if slot is None:
+            if not found:
                 self._admission.release()
+        self._busy.add(slot)
         return slot
 
     async def _find_or_open(self, request: httpx.Request) -> Slot:
@@ -125,8 +130,6 @@ class SlotPool:
                     return slot
                 await _close(slot)
         await self._make_room()
-        if self.closed:
-            raise httpx.CloseError("The transport is closed.")
         return self._open_slot(url, origin)
 
     async def _make_room(self) -> None:
@@ -140,13 +143,14 @@ class SlotPool:
         response = None
         try:
             with CancelScope() as slot.opening:
-                response = await slot.send(request)
+                if not self.closed:
+                    response = await slot.send(request)
         finally:
             slot.opening = None
             if response is None:
                 await self.discard(slot)
-        if response is None:  # only `aclose` cancels the scope
-            raise httpx.CloseError("The transport was closed while the request was in flight.")
+        if response is None:  # only closing the pool cancels the scope
+            raise httpx.CloseError(_CLOSED_IN_FLIGHT)
         return response
 
     async def _sweep(self, now: float) -> None:
@@ -156,41 +160,61 @@ class SlotPool:
 
 
 class SlotStream(httpx.AsyncByteStream):
-    """The raw bytes of an answer. Read to the end it gives the slot back; closed earlier it ends the slot."""
+    """The raw bytes of an answer. Read to the end it gives the slot back; closed earlier it ends the slot.
 
-    __slots__ = ("_complete", "_pool", "_request", "_slot", "_stream")
+    An iterator rather than a generator: one that is dropped half-way leaves nothing to be finalized.
+    """
+
+    __slots__ = ("_chunks", "_pool", "_request", "_slot", "_started", "_stream")
 
     def __init__(self, pool: SlotPool, slot: Slot, response: httpx.Response, request: httpx.Request) -> None:
         self._pool = pool
         self._slot: Slot | None = slot
         self._stream = cast("httpx.AsyncByteStream", response.stream)
+        self._chunks = aiter(self._stream)
         self._request = request
-        self._complete = False
+        self._started = False
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
         slot = self._slot
         if slot is None:
-            raise httpx.StreamClosed
+            raise StopAsyncIteration if self._started else httpx.StreamClosed
+        self._started = True
         try:
-            async for chunk in self._stream:
-                yield chunk
+            return await anext(self._chunks)
+        except StopAsyncIteration:
+            await self._finish(slot)
+            raise
         except slot.errors as error:
-            raise self._pool.failure(slot.translate(error), self._request) from error
-        self._complete = True
-        await self.aclose()
+            failure = self._pool.failure(slot.translate(error), self._request)
+            raise failure from failure.__cause__
 
     async def aclose(self) -> None:
         """Let go of the slot; only the first call does anything."""
         slot, self._slot = self._slot, None
         if slot is None:
             return
-        kept = False
+        await self._pool.discard(slot)
+        if self._started:
+            await self._unwind(slot)
+
+    async def _finish(self, slot: Slot) -> None:
+        self._slot = None
+        finished = False
         try:
-            if self._complete:
-                await self._stream.aclose()
-                kept = True
+            await self._stream.aclose()
+            finished = True
         finally:
-            await (self._pool.check_in(slot) if kept else self._pool.discard(slot))
+            await (self._pool.check_in(slot) if finished else self._pool.discard(slot))
+
+    async def _unwind(self, slot: Slot) -> None:
+        """Let the generators below run into the closed socket: trio warns of those that are abandoned."""
+        with CancelScope(shield=True), suppress(*slot.errors, StopAsyncIteration):
+            for _ in range(_MOST_BUFFERED_CHUNKS):
+                await anext(self._chunks)
 
 
 async def _close(slot: Slot) -> None:

@@ -17,16 +17,18 @@ class Slot(ABC):
     Attributes:
         origin: Whom the connection leads to.
         idle_since: Monotonic seconds at which the last request ended.
+        keep: Whether the connection may carry another request, by what both sides have said.
         opening: The cancel scope around a request whose answer has not begun, to end it early.
         errors: What reading an answer's body may raise; `translate` knows each of them.
     """
 
     errors: ClassVar[tuple[type[Exception], ...]] = (httpx.TransportError,)
-    __slots__ = ("idle_since", "opening", "origin")
+    __slots__ = ("idle_since", "keep", "opening", "origin")
 
     def __init__(self, origin: Origin) -> None:
         self.origin = origin
         self.idle_since = 0.0
+        self.keep = True
         self.opening: CancelScope | None = None
 
     @abstractmethod

@@ -1,6 +1,10 @@
 """What a client and all of its views share."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import httpx
+from anyio import CancelScope
 from attrs import define, field
 
 from cloudplatform_async._protocol.budget import RetryBudget
@@ -41,6 +45,7 @@ class SharedState:
     counters: Counters = field(factory=Counters)
     closed: bool = False
     _loop: object = None
+    _scopes: set[CancelScope] = field(factory=set)
 
     def enter(self) -> None:
         """Check that a call may start here and now; the first one binds the client to its event loop.
@@ -70,9 +75,20 @@ class SharedState:
             replayed=self.counters.replayed,
         )
 
+    @contextmanager
+    def ended_by_closing(self, scope: CancelScope) -> Iterator[None]:
+        """Let closing the client cancel a call, wherever it waits."""
+        self._scopes.add(scope)
+        try:
+            yield
+        finally:
+            self._scopes.discard(scope)
+
     async def aclose(self) -> None:
-        """End background tasks, then the transport; a second time does nothing."""
+        """End calls and background tasks, then the transport; a second time does nothing."""
         if not self.closed:
             self.closed = True
+            for scope in self._scopes:
+                scope.cancel()
             await self.background.aclose()
             await self.transport.aclose()

@@ -54,6 +54,6 @@ def _load(path: str | Path) -> ssl.SSLContext:
             return ssl.create_default_context(capath=path)
         return ssl.create_default_context(cafile=path)
     except OSError as error:
-        from ..errors import ConfigurationError
+        from cloudplatform_async.errors import ConfigurationError
 
         raise ConfigurationError(f"verify: no certificates can be loaded from {str(path)!r}.") from error

@@ -14,7 +14,7 @@ app = App(
     name="cloudplatform",
     help="Work with the Cloud API Platform, or with one that runs on this machine.",
     version=lambda: version("cloudplatform-async"),
-    default_parameter=Parameter(negative=(), show_default=False),
+    default_parameter=Parameter(negative=()),
     result_action="return_value",
     suppress_keyboard_interrupt=False,
 )

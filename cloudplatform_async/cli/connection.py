@@ -8,7 +8,7 @@ from typing import Annotated
 from attrs import frozen
 from cyclopts import Parameter, validators
 
-from cloudplatform_async import AsyncClient, ConfigurationError, Timeouts
+from cloudplatform_async import AsyncClient, ConfigurationError
 
 SEEDED_PROJECTS = 50
 
@@ -25,7 +25,7 @@ class Connection:
         timeout: Seconds that one call may take, its retries and waits included.
     """
 
-    sandbox: bool = False
+    sandbox: Annotated[bool, Parameter(show_default=False)] = False
     base_url: str | None = None
     env_file: Path | None = None
     timeout: Annotated[float | None, Parameter(validator=validators.Number(gt=0))] = None
@@ -44,10 +44,9 @@ async def connect(connection: Connection) -> AsyncIterator[AsyncClient]:
     Raises:
         ConfigurationError: There are no credentials, or the options contradict each other.
     """
-    timeout = Timeouts() if connection.timeout is None else connection.timeout
     if not connection.sandbox:
         async with AsyncClient(
-            base_url=connection.base_url, env_file=connection.env_file, timeout=timeout
+            base_url=connection.base_url, env_file=connection.env_file, timeout=connection.timeout
         ) as client:
             yield client
         return
@@ -58,6 +57,6 @@ async def connect(connection: Connection) -> AsyncIterator[AsyncClient]:
 
     async with (
         Sandbox(projects=SEEDED_PROJECTS) as sandbox,
-        AsyncClient(base_url=sandbox.base_url, api_key=sandbox.api_key, timeout=timeout) as client,
+        AsyncClient(base_url=sandbox.base_url, api_key=sandbox.api_key, timeout=connection.timeout) as client,
     ):
         yield client

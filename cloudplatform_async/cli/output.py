@@ -64,13 +64,9 @@ async def _write_json(items: AsyncIterator[T]) -> None:
 
 
 async def _write_table(pages: AsyncIterator[Page[T]], columns: Sequence[Column[T]]) -> None:
-    console = Console()
-    header = True
+    _show(_table([], columns, header=True))
     async for page in pages:
-        with console.capture() as rendered:
-            console.print(_table(page.items, columns, header=header))
-        _emit(rendered.get().encode(console.encoding, "replace"))
-        header = False
+        _show(_table(page.items, columns, header=False))
 
 
 def _table(items: Sequence[T], columns: Sequence[Column[T]], *, header: bool) -> Table:
@@ -81,6 +77,13 @@ def _table(items: Sequence[T], columns: Sequence[Column[T]], *, header: bool) ->
     for item in items:
         table.add_row(*(Text(printable(column.cell(item) or "")) for column in columns))
     return table
+
+
+def _show(table: Table) -> None:
+    console = Console()
+    with console.capture() as rendered:
+        console.print(table)
+    _emit(rendered.get().encode(console.encoding, "replace"))
 
 
 def _as_json(item: T) -> bytes:

@@ -51,7 +51,7 @@ class Filters:
     name: str | None = None
     slug: str | None = None
     status: str | None = None
-    label: tuple[str, ...] = ()
+    label: tuple[str, ...] | None = None
     created_after: Moment = None
     created_before: Moment = None
 
@@ -84,7 +84,7 @@ async def list_projects(
             name=filters.name,
             slug=filters.slug,
             status=filters.status,
-            label=filters.label or None,
+            label=filters.label,
             created_after=filters.created_after,
             created_before=filters.created_before,
         )

@@ -1,4 +1,4 @@
-"""The embedded platform (extra `sandbox`): the whole Cloud API in this process, over real HTTP or in memory."""
+"""The embedded platform (extra `sandbox`): the Cloud API in this process, over real HTTP or in memory."""
 
 from cloudplatform_async.sandbox.faults import Fault, Faults
 from cloudplatform_async.sandbox.records import ServedRequest

@@ -1,8 +1,9 @@
-"""The platform's SQLite database: one connection that any thread may use, and totals that are counted once."""
+"""The platform's SQLite database: one connection for all threads, and totals counted once."""
 
 import sqlite3
+import weakref
 from collections.abc import Iterable, Sequence
-from threading import RLock
+from threading import Lock
 from typing import Any, TypeAlias
 
 Value: TypeAlias = str | int | float | None
@@ -15,12 +16,10 @@ class Database:
     def __init__(self, path: str) -> None:
         # A guarded connection may cross threads: the served loop and in-process callers share it.
         self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        self._lock = RLock()
+        # Nobody closes a platform in memory; its connection is closed with the last user of the database.
+        weakref.finalize(self, self._connection.close)
+        self._lock = Lock()
         self._totals: dict[tuple[str, tuple[Value, ...]], int] = {}
-
-    def close(self) -> None:
-        """Close the connection; a second time does nothing."""
-        self._connection.close()
 
     def create(self, *statements: str) -> None:
         """Run statements that define tables."""

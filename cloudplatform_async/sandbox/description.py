@@ -13,7 +13,7 @@ from cloudplatform_async.sandbox.platform import Platform
 _RESOURCES = (projects, usage, oauth)
 
 
-def get_description(platform: Platform, call: Call) -> Answer:
+def get_description(_platform: Platform, _call: Call) -> Answer:
     """The OpenAPI document; it is the same for every platform."""
     return _answer()
 

@@ -21,14 +21,13 @@ class Fault:
             `delay`: the work takes `delay` seconds longer; a client that leaves meanwhile does not stop it.
             `reset`: the connection is reset (TCP RST) and nothing is done.
             `lost_answer`: the work is done, then the connection is reset instead of an answer.
-            `cut`: the answer's body ends after `size` bytes (by default half of it) and the connection is closed.
-            `drip`: the answer's body comes in pieces of `size` bytes (by default 16), `delay` seconds before each.
+            `cut`: the connection is closed after `size` bytes of the answer's body (by default half of it).
+            `drip`: the body comes in pieces of `size` bytes (by default 16), `delay` seconds before each.
             `hang`: nothing is done and nothing is answered, until the client leaves.
         status: The status of the kind `status`.
         headers: Its further headers.
-        body: Its body; by default an error envelope with the code `scripted_fault` for a status of 400 and more,
-            else none.
-        delay: Seconds; before the answer, the reset or the hang, within the work, or before each piece of a drip.
+        body: Its body; by default an error envelope with the code `scripted_fault` from 400 on, else none.
+        delay: Seconds; within the work where there is work, else before what happens.
         size: Bytes.
         method: The method it is for; None: each.
         path: The path it is for, without the query, as a shell pattern (`/v1/projects/*`); None: each.
@@ -65,7 +64,7 @@ class _Scripted:
 
 @define
 class Faults:
-    """The script: faults in the order in which they were added. A request meets the first one that strikes."""
+    """The script: faults in the order they were added. A request meets the first one that strikes."""
 
     _script: list[_Scripted] = field(factory=list[_Scripted], init=False)
     _lock: Lock = field(factory=Lock, init=False, repr=False)
@@ -85,10 +84,17 @@ class Faults:
         probability: float = 1.0,
         seed: int = 0,
     ) -> Fault:
-        """Script a fault; `Fault` tells what the arguments mean.
+        """Script a fault.
 
         Args:
-            kind: May be left out where a `status`, or else a `delay`, says it.
+            kind: See `Fault`; may be left out where a `status`, or else a `delay`, says it.
+            status: See `Fault`; 200 to 599.
+            headers: See `Fault`.
+            body: See `Fault`.
+            delay: See `Fault`; seconds, at least 0.
+            size: See `Fault`; bytes.
+            method: See `Fault`.
+            path: See `Fault`.
             times: How many requests it meets at most; None: no end.
             probability: With which it meets a request that it is for, 0 to 1.
             seed: Of the dice for `probability`: the same seed meets the same requests.
@@ -100,7 +106,8 @@ class Faults:
         >>> _ = Faults().add(kind="lost_answer", probability=0.2, seed=1)
         """
         chosen = kind or _implied_kind(status, delay)
-        _check(chosen, status, delay, probability, times)
+        _check_kind(chosen, status)
+        _check_numbers(delay, size, times, probability)
         fault = Fault(
             kind=chosen,
             status=status or 500,
@@ -138,10 +145,16 @@ def _implied_kind(status: int | None, delay: float) -> Kind:
     raise ValueError("A fault needs a kind, a status or a delay.")
 
 
-def _check(kind: str, status: int | None, delay: float, probability: float, times: int | None) -> None:
+def _check_kind(kind: str, status: int | None) -> None:
     if kind not in get_args(Kind):
         raise ValueError(f"{kind!r} is not a kind of fault: {', '.join(get_args(Kind))}.")
     if status is not None and (kind != "status" or not 200 <= status <= 599):
         raise ValueError("status is for the kind 'status', and from 200 to 599.")
-    if delay < 0 or not 0 <= probability <= 1 or (times is not None and times < 0):
-        raise ValueError("delay and times must not be negative, and probability must be from 0 to 1.")
+
+
+def _check_numbers(delay: float, size: int | None, times: int | None, probability: float) -> None:
+    for name, number in (("delay", delay), ("size", size), ("times", times)):
+        if number is not None and number < 0:
+            raise ValueError(f"{name} must not be negative.")
+    if not 0 <= probability <= 1:
+        raise ValueError("probability must be from 0 to 1.")

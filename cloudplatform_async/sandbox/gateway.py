@@ -1,4 +1,4 @@
-"""The order of things for one request to an operation: who, how often, what for, whether done before, the work."""
+"""The order of things for one request: who, how often, what for, whether done before, the work."""
 
 import anyio
 from starlette.requests import Request

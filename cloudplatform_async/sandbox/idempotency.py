@@ -51,7 +51,7 @@ def fingerprint(call: Call) -> bytes:
 
 @define
 class IdempotencyMemory:
-    """First answers, each kept 24 hours; a request under way holds its slot until it settles or is released."""
+    """First answers, each kept 24 hours; a request under way holds its slot until it is done."""
 
     _entries: dict[Slot, _Entry] = field(factory=dict[Slot, _Entry], init=False, repr=False)
     _lock: Lock = field(factory=Lock, init=False, repr=False)

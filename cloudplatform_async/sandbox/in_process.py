@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Message, Scope
 
 
 class InProcessTransport(httpx.AsyncBaseTransport):
-    """Hands each request to the application, with the read timeout and the broken connections of a real one."""
+    """Hands requests to the application, with the read timeout and broken connections of a real one."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

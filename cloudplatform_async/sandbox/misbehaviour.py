@@ -16,7 +16,7 @@ DRIP_SIZE = 16
 
 
 class Connection(Protocol):
-    """What a fault needs of the connection under an exchange; it stands in the scope as `state["connection"]`."""
+    """The connection under an exchange, as faults need it; in the scope it is `state["connection"]`."""
 
     def reset(self) -> None:
         """Break it off at once (TCP RST)."""
@@ -35,12 +35,19 @@ class Exchange:
     scope: Scope
     receive: Receive
     send: Send
+    receipt: Callable[[int | None], None]
 
     @property
     def connection(self) -> Connection:
         """The connection it came in on."""
         connection: Connection = self.scope["state"]["connection"]
         return connection
+
+    async def reset(self) -> None:
+        """Take it down as unanswered, and break its connection off."""
+        self.receipt(None)
+        self.connection.reset()
+        await self.client_gone()
 
     async def answered(self) -> list[Message]:
         """Let the platform do its work, and hold its answer back."""
@@ -51,6 +58,11 @@ class Exchange:
 
         await self.app(self.scope, self.receive, keep)
         return messages
+
+    async def discard_request(self) -> None:
+        """Read what the client sends, so that it is done with sending when it is met by the fault."""
+        while (await self.receive()).get("more_body", False):
+            pass
 
     async def client_gone(self) -> None:
         """Wait until the client is no longer there."""
@@ -67,6 +79,7 @@ async def misbehave(fault: Fault, exchange: Exchange) -> None:
 
 
 async def _status(fault: Fault, exchange: Exchange) -> None:
+    await exchange.discard_request()
     await anyio.sleep(fault.delay)
     body = fault.body
     if body is None and fault.status >= 400:
@@ -81,16 +94,15 @@ async def _delay(fault: Fault, exchange: Exchange) -> None:
 
 
 async def _reset(fault: Fault, exchange: Exchange) -> None:
+    await exchange.discard_request()
     await anyio.sleep(fault.delay)
-    exchange.connection.reset()
-    await exchange.client_gone()
+    await exchange.reset()
 
 
 async def _lost_answer(fault: Fault, exchange: Exchange) -> None:
     exchange.scope[WORK_DELAY] = fault.delay
     await exchange.answered()
-    exchange.connection.reset()
-    await exchange.client_gone()
+    await exchange.reset()
 
 
 async def _cut(fault: Fault, exchange: Exchange) -> None:
@@ -115,6 +127,8 @@ async def _drip(fault: Fault, exchange: Exchange) -> None:
 
 
 async def _hang(fault: Fault, exchange: Exchange) -> None:
+    await exchange.discard_request()
+    exchange.receipt(None)
     await anyio.sleep(fault.delay)
     await exchange.client_gone()
 

@@ -1,4 +1,4 @@
-"""The OAuth 2.0 token endpoint, outside the versioned API: form in, JSON out, errors as RFC 6749 §5.2 says."""
+"""The OAuth 2.0 token endpoint, outside the versioned API: form in, JSON out, errors after RFC 6749 §5.2."""
 
 from base64 import b64decode
 from binascii import Error as Base64Error

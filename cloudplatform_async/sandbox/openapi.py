@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from cloudplatform_async.sandbox.operations import Operation
 from cloudplatform_async.sandbox.parameters import Parameter, Schema
 
-# What any operation with credentials may answer: wrong credentials, a missing scope, a limit, a fault of ours.
+# What any operation with credentials may answer.
 _COMMON_ERRORS = (401, 403, 429, 500)
 _REASONS = {
     200: "Done",

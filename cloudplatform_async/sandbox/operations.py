@@ -1,4 +1,4 @@
-"""An operation of the API as a value: where it is, what it needs, what it answers, and the code that does it."""
+"""An operation of the API as a value: where it is, what it needs and answers, and the code that does it."""
 
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
@@ -17,8 +17,11 @@ Handler: TypeAlias = Callable[[Platform, Call], Answer]
 class Operation:
     """One method on one path.
 
-    `scope` None means that no credential is asked for. `answers` maps each successful status to the name of its
-    schema (None: no body); `errors` are the statuses of this operation beyond those that every operation has.
+    Attributes:
+        scope: What a token must allow; None: no credential is asked for.
+        body: Name of the body's schema.
+        answers: The name of the schema of each status (None: no body).
+        errors: Further statuses with the error envelope, beyond those that every operation has.
     """
 
     name: str
@@ -35,7 +38,7 @@ class Operation:
 
     @property
     def group(self) -> str:
-        """The endpoint group of the rate limits: the first path segment after the version (API contract §7)."""
+        """The group of its rate limit: the first path segment after the version (API contract §7)."""
         return self.path.split("/")[2]
 
     @property

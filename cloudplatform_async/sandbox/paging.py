@@ -1,7 +1,8 @@
-"""Lists in pages, numbered or by cursor: what a query asks for, and the two documented envelopes (API contract §5)."""
+"""Lists in pages: what a query asks for, and the envelopes of both pagings (API contract §5)."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as Base64Error
+from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -22,7 +23,7 @@ _CURSOR_MARK = "v1:"
 
 @frozen(kw_only=True)
 class Selection:
-    """What a list is drawn from: a table with the columns `seq` and `document`, and conditions on its rows."""
+    """What a list shows: the rows of a table (with `seq` and `document`) that meet all conditions."""
 
     table: str
     conditions: tuple[str, ...] = ()
@@ -63,7 +64,7 @@ def read_window(query: QueryParams, default: Paging) -> Window:
         raise RefusedError(400, "invalid_paging", "Give either page or cursor, not both.")
     if cursor is not None or (page is None and default == "cursor"):
         return Window(limit=limit, after=decode_cursor(cursor) if cursor else 0)
-    return Window(limit=limit, page=_positive(page or "1", "page"))
+    return Window(limit=limit, page=_positive("1" if page is None else page, "page"))
 
 
 def encode_cursor(seq: int) -> str:
@@ -122,7 +123,7 @@ def _cursor_page(database: Database, selection: Selection, window: Window) -> An
     return _envelope([row[0] for row in rows], "meta", meta)
 
 
-def _envelope(documents: list[str], paging_name: str, paging: dict[str, object]) -> Answer:
+def _envelope(documents: list[str], paging_name: str, paging: Mapping[str, object]) -> Answer:
     # The rows are JSON already: joining them spares decoding and encoding a hundred objects.
     data = ",".join(documents).encode()
     body = b'{"data":[%b],"%b":%b}' % (data, paging_name.encode(), msgspec.json.encode(paging))

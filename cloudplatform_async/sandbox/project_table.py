@@ -70,8 +70,9 @@ def update_project(database: Database, id_: str, fields: dict[str, object], now:
     name, slug, status = (str(fields[key]) if key in fields else None for key in ("name", "slug", "status"))
     labels = msgspec.json.encode(fields["labels"]).decode() if "labels" in fields else None
     statement = (
-        "UPDATE projects SET name = coalesce(?, name), slug = coalesce(?, slug), status = coalesce(?, status),"
-        " labels = coalesce(?, labels), updated = ? WHERE id = ? RETURNING document"
+        "UPDATE projects SET name = coalesce(?, name), slug = coalesce(?, slug),"
+        " status = coalesce(?, status), labels = coalesce(?, labels), updated = ?"
+        " WHERE id = ? RETURNING document"
     )
     try:
         return _document(database.write(statement, (name, slug, status, labels, int(now), id_)))

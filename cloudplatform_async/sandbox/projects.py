@@ -1,15 +1,16 @@
-"""The projects resource: its operations, the filters of its list, and the rules of its fields (API contract §4)."""
+"""The projects resource: its operations, filters and rules of its fields (API contract §4)."""
 
 from datetime import datetime
+from typing import cast
 
 from starlette.datastructures import QueryParams
 
 from cloudplatform_async.sandbox.answers import Answer, RefusedError, raw_json_answer
-from cloudplatform_async.sandbox.database import Value
 from cloudplatform_async.sandbox.calls import Call
+from cloudplatform_async.sandbox.database import Value
 from cloudplatform_async.sandbox.operations import Operation
-from cloudplatform_async.sandbox.parameters import Parameter, Schema
 from cloudplatform_async.sandbox.paging import PARAMETERS, Selection, list_answer, list_schema
+from cloudplatform_async.sandbox.parameters import Parameter, Schema
 from cloudplatform_async.sandbox.platform import Platform
 from cloudplatform_async.sandbox.project_table import (
     delete_project,
@@ -36,9 +37,11 @@ def _check_slug(value: object) -> str | None:
 
 def _check_labels(value: object) -> str | None:
     check_key, check_text = matching(LABEL_KEY, "bad"), matching(NAME, "bad")
-    if isinstance(value, dict) and not any(check_key(key) or check_text(text) for key, text in value.items()):
-        return None
-    return "must map keys (1 to 64 characters, no colon) to strings (1 to 200 characters)"
+    message = "must map keys (1 to 64 characters, no colon) to strings (1 to 200 characters)"
+    if not isinstance(value, dict):
+        return message
+    labels = cast("dict[object, object]", value)
+    return message if any(check_key(key) or check_text(labels[key]) for key in labels) else None
 
 
 _ON_CREATE: dict[str, Check] = {

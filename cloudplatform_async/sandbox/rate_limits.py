@@ -1,4 +1,4 @@
-"""Rate limits per API key and endpoint group: a token bucket as one pure rule, and the table of its buckets."""
+"""Rate limits per API key and endpoint group: one pure rule, and the table of buckets."""
 
 import math
 from threading import Lock

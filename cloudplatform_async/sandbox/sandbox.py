@@ -1,7 +1,7 @@
 """`Sandbox`: the platform as users meet it, to be served, called in memory, and made to misbehave."""
 
+import math
 import time
-import weakref
 from collections import deque
 from collections.abc import Callable, Iterable
 from types import TracebackType
@@ -26,8 +26,8 @@ from cloudplatform_async.sandbox.server import Server
 class Sandbox:
     """The whole platform in this process.
 
-    `async with` (or `with`) serves it over HTTP on 127.0.0.1 from a thread of its own, under any event loop of the
-    caller. `transport()` reaches the same platform without a socket, also when it is not served.
+    `async with` (or `with`) serves it over HTTP on 127.0.0.1 from a thread of its own, whatever event loop
+    the caller runs. `transport()` reaches the same platform without a socket, also when it is not served.
 
     Args:
         projects: How many seeded projects there are, at least 0; the same ones each time.
@@ -63,11 +63,11 @@ class Sandbox:
     ) -> None:
         if paging not in {"page", "cursor"}:
             raise ValueError("paging must be 'page' or 'cursor'.")
-        if projects < 0 or latency < 0 or (rate_limit is not None and rate_limit < 1):
-            raise ValueError("projects and latency must be at least 0, and rate_limit at least 1 or None.")
+        _check_range("projects", projects, at_least=0)
+        _check_range("rate_limit", rate_limit, at_least=1)
+        _check_range("latency", latency, at_least=0)
+        _check_range("port", port, at_least=0, at_most=65_535)
         store = Database(database)
-        # SQLite connections want to be closed; this one lives as long as the sandbox.
-        self._close_database = weakref.finalize(self, store.close)
         create_projects(store, projects)
         self._platform = Platform(
             database=store, paging=paging, limits=RateLimits(rate_limit), latency=latency
@@ -151,7 +151,7 @@ class Sandbox:
 
     @property
     def requests(self) -> deque[ServedRequest]:
-        """The latest 10,000 requests, oldest first; each is taken down when its exchange has ended."""
+        """The latest 10,000 requests, oldest first; each is taken down before its client sees its end."""
         return self._platform.records.requests
 
     @property
@@ -185,9 +185,9 @@ class Sandbox:
             ready: Called once it is served, with the sandbox.
         """
         with self:
-            if ready is not None:
-                ready(self)
             try:
+                if ready is not None:
+                    ready(self)
                 while True:
                     time.sleep(3600)
             except KeyboardInterrupt:
@@ -210,3 +210,8 @@ class Sandbox:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+
+def _check_range(name: str, number: float | None, *, at_least: int, at_most: float = math.inf) -> None:
+    if number is not None and not at_least <= number <= at_most:
+        raise ValueError(f"{name} must be from {at_least} to {at_most}, not {number}.")

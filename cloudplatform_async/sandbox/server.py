@@ -5,7 +5,7 @@ import logging
 import socket
 import struct
 import weakref
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from threading import Thread
 from typing import Any
 
@@ -47,15 +47,16 @@ class SocketConnection:
 
 
 class Server:
-    """A running server. The socket listens from construction on; `stop` ends it, its thread and its connections."""
+    """A running server: it listens from construction on, until `stop` ends it, its thread and connections."""
 
     def __init__(self, app: ASGIApp, port: int) -> None:
         self._app = app
-        self._socket = socket.create_server(("127.0.0.1", port), backlog=BACKLOG)
+        self._socket = _listen(port)
         self.port: int = self._socket.getsockname()[1]
         self._state = ServerState()
         self._config = uvicorn.Config(
             self._serve,
+            interface="asgi3",
             lifespan="off",
             ws="none",
             log_config=None,
@@ -87,8 +88,7 @@ class Server:
 
     async def _break_off(self) -> None:
         for protocol in list(self._state.connections):
-            if protocol.transport is not None:
-                protocol.transport.abort()
+            protocol.transport.abort()
         tasks = list(self._state.tasks)
         for task in tasks:
             task.cancel()
@@ -96,13 +96,27 @@ class Server:
 
     def _connection(self) -> asyncio.Protocol:
         state: dict[str, Any] = {}
-        make = self._config.http_protocol_class
+        # The class is typed as any `asyncio.Protocol`; uvicorn gives its own these arguments.
+        make: Any = self._config.http_protocol_class
         protocol = make(config=self._config, server_state=self._state, app_state=state, _loop=self._loop)
         protocol.access_log = False
         state["connection"] = SocketConnection(protocol)
-        return protocol
+        return protocol  # type: ignore[no-any-return]
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         # Only `stop` cancels a request, and uvicorn would log that as an error.
         with suppress(asyncio.CancelledError):
             await self._app(scope, receive, send)
+
+
+def _listen(port: int) -> socket.socket:
+    # asyncio switches Nagle's algorithm off only where the protocol is named, as `socket.create_server` does
+    # not: each answer would wait 40 ms for the client's delayed acknowledgement.
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    with ExitStack() as failing:
+        failing.callback(listening.close)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(("127.0.0.1", port))
+        listening.listen(BACKLOG)
+        failing.pop_all()
+    return listening

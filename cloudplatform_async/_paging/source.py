@@ -1,0 +1,130 @@
+"""Fetches the pages of one list: from a position to a page, and from a page to the next position."""
+
+from typing import Generic, TypeVar
+
+from attrs import define, evolve, field, frozen
+
+from cloudplatform_async._protocol.calls import Call, group_of, target_of
+from cloudplatform_async._protocol.conversion import PageEnvelope, page_decoder
+from cloudplatform_async._protocol.encoding import query_string
+from cloudplatform_async._protocol.links import follow
+from cloudplatform_async._protocol.page_walk import PageFacts, Position, Walk, facts_of, next_position
+from cloudplatform_async._protocol.responses import Answer
+from cloudplatform_async._transport.background import Job
+from cloudplatform_async._transport.sender import Sender
+
+T = TypeVar("T")
+
+
+@frozen(kw_only=True)
+class Page(Generic[T]):
+    """One page of a list.
+
+    Attributes:
+        items: In the server's order.
+        total: Items in the whole list at that moment, where the server counts them.
+        next_cursor: Pass it as ``cursor=`` to get the next page, where the list has cursors.
+        page: Number of this page, where the list counts pages.
+        limit: Most items that the server puts on a page.
+        has_more: Another page follows.
+        request_id: ``x-request-id`` of the answer.
+    """
+
+    items: list[T]
+    total: int | None = None
+    next_cursor: str | None = None
+    page: int | None = None
+    limit: int | None = None
+    has_more: bool = False
+    request_id: str | None = None
+
+
+@define(eq=False, kw_only=True)
+class Fetched(Generic[T]):
+    """A page, where it was asked for, and what its answer said about the rest of the list."""
+
+    page: Page[T]
+    asked: Position
+    facts: PageFacts
+    target: str
+    following: Position | None = None
+    is_followed: bool = False
+
+
+@frozen(eq=False, kw_only=True)
+class PageSource(Generic[T]):
+    """One list with its filters.
+
+    Attributes:
+        sender: Of the client or view.
+        path: Encoded, below the version prefix.
+        query: Encoded filters.
+        scope: That an access token must have.
+        model: Of an item.
+        limit: Page size to ask for.
+    """
+
+    sender: Sender
+    path: str
+    query: str
+    scope: str | None
+    model: type[T]
+    limit: int | None
+    _walk: Walk = field(init=False)
+
+    @_walk.default
+    def _begin(self) -> Walk:
+        return Walk(limit=self.limit)
+
+    async def fetch(self, position: Position) -> Fetched[T]:
+        """Fetch the page at a position."""
+        target = self._target(position)
+        decode = page_decoder(self.model)
+
+        def read(answer: Answer) -> tuple[PageEnvelope[list[T]], PageFacts]:
+            envelope = decode(answer)
+            return envelope, facts_of(envelope, answer.headers)
+
+        response = await self.sender.send(
+            Call(method="GET", target=target, group=group_of(target), scope=self.scope, decode=read)
+        )
+        envelope, facts = response.data
+        return Fetched(page=self._page(envelope.data, facts, position, response.request_id), asked=position, facts=facts, target=target)
+
+    async def fetch_after(self, job: Job["Fetched[T] | None"]) -> "Fetched[T] | None":
+        """Fetch the page that follows one which is itself still on its way."""
+        before = await job.wait()
+        position = self.follow(before) if before else None
+        return await self.fetch(position) if position else None
+
+    def follow(self, fetched: Fetched[T]) -> Position | None:
+        """Tell where the next page is, advancing the walk once for each page; ``None`` after the last.
+
+        Raises:
+            PaginationError: When it must not be followed.
+        """
+        if not fetched.is_followed:
+            facts = fetched.facts
+            if facts.link and not facts.cursor:
+                link = follow(facts.link, self.sender.state.base, fetched.target)
+                facts = evolve(facts, link=link)
+            fetched.following = self._walk.advance(fetched.asked, facts)
+            fetched.is_followed = True
+        return fetched.following
+
+    def _target(self, position: Position) -> str:
+        if position.link is not None:
+            return follow(str(self.sender.state.base) + position.link, self.sender.state.base, self.path)
+        place = query_string({"cursor": position.cursor, "page": position.page, "limit": self.limit})
+        return target_of(self.path, "&".join(part for part in (self.query, place) if part))
+
+    def _page(self, items: list[T], facts: PageFacts, asked: Position, request_id: str | None) -> Page[T]:
+        return Page(
+            items=items,
+            total=facts.total,
+            next_cursor=facts.cursor,
+            page=facts.page,
+            limit=facts.limit,
+            has_more=next_position(asked, facts, self.limit) is not None,
+            request_id=request_id,
+        )

@@ -1,0 +1,80 @@
+"""How fast a throttled endpoint group may be asked: closed for a time, then paced, at last forgotten."""
+
+from attrs import define, field
+
+START_RATE = 10.0  # requests a second at the first reopening, unless more got through meanwhile
+LEAST_RATE = 0.1
+EASING = 0.85  # of what the server lately let through, after it refused again
+QUICK_GROWTH = 2.0  # a second, until the server refuses again
+SLOW_GROWTH = 1.02  # a second, close to the limit that it then showed
+QUIET = 30.0  # seconds without a refusal after which the limit is forgotten
+_LONGEST_STEP = 0.25  # seconds of growth that one admission may claim: idle time proves nothing
+
+
+@define(kw_only=True)
+class Pace:
+    """The learned limit of one key and endpoint group; every time is in monotonic seconds.
+
+    The rate grows quickly until the server refuses again, then eases below what the server lets
+    through and grows slowly, as TCP finds the width of a line.
+
+    Attributes:
+        rate: Requests a second once the group is open.
+    """
+
+    rate: float = START_RATE
+    _closed_until: float = field(default=float("-inf"), init=False)
+    _refused: float = field(default=float("-inf"), init=False)
+    _delivered: int = field(default=0, init=False)
+    _growth: float = field(default=QUICK_GROWTH, init=False)
+    _took: float | None = field(default=None, init=False)
+    _next: float = field(default=float("-inf"), init=False)
+
+    def closure(self, now: float) -> float:
+        """Tell for how many seconds the server still wants nobody to ask."""
+        return max(self._closed_until - now, 0.0)
+
+    def wait(self, now: float) -> float:
+        """Tell how many seconds the next request has to wait; 0 when it may go."""
+        return max(self._next - now, self.closure(now))
+
+    def take(self, now: float) -> None:
+        """Let one request go."""
+        if self._took is None:
+            self.rate = max(self.rate, self._throughput(now))
+        else:
+            self.rate *= self._growth ** min(now - self._took, _LONGEST_STEP)
+        self._took = now
+        self._next = now + 1 / self.rate
+
+    def deliver(self) -> None:
+        """Take in a success."""
+        self._delivered += 1
+
+    def refuse(self, now: float, seconds: float, sent: float) -> None:
+        """Take in a refusal: close for a time, and slow down where it answers the present pace.
+
+        Args:
+            now: When the answer came.
+            seconds: How long nobody is to ask.
+            sent: When the refused request was let go; one from before the last refusal is old news.
+        """
+        if sent > self._refused:
+            if self._took is not None:
+                self.rate = max(LEAST_RATE, EASING * min(self.rate, max(self._throughput(now), self.rate / 2)))
+                self._growth = SLOW_GROWTH
+            self._refused, self._delivered = now, 0
+        self.close(now, seconds)
+
+    def close(self, now: float, seconds: float) -> None:
+        """Let nobody ask for a time."""
+        self._closed_until = max(self._closed_until, now + seconds)
+
+    def is_forgotten(self, now: float) -> bool:
+        """Tell whether the server has been content for so long that its limit no longer counts."""
+        return now > max(self._refused, self._closed_until) + QUIET
+
+    def _throughput(self, now: float) -> float:
+        """Requests a second that succeeded since the last refusal."""
+        elapsed = now - self._refused
+        return self._delivered / elapsed if elapsed > 0 else 0.0

@@ -1,0 +1,148 @@
+"""What an access token says of itself, and how long it serves (RFC 7519, RFC 6749, API contract §2)."""
+
+from base64 import b64decode
+from binascii import Error as Base64Error
+from datetime import UTC, datetime
+from enum import Enum
+from math import inf
+from typing import Any
+
+import msgspec
+from attrs import frozen
+
+from cloudplatform_async.credentials.secrets import Secret, SecretBytes
+from cloudplatform_async.credentials.token_slot import AccessToken, Expiry
+from cloudplatform_async.errors import InsufficientScopeError, TokenExpiredError
+
+SKEW = 30.0  # seconds before its end at which a token that nobody can refresh is no longer sent
+_LONGEST = 253_402_300_800  # seconds from the epoch to the year 10000: a later end is no end
+
+UNDECODABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+NOTHING = msgspec.Raw(b"null")
+
+
+class Phase(Enum):
+    """Where a token stands in its life."""
+
+    FRESH = "serves"
+    STALE = "serves, and should be replaced"
+    EXPIRED = "serves no more"
+
+
+@frozen
+class Instant:
+    """One moment on both clocks, in seconds."""
+
+    monotonic: float
+    wall: float
+
+
+class _Claims(msgspec.Struct):
+    exp: msgspec.Raw = NOTHING
+    scope: msgspec.Raw = NOTHING
+    scp: msgspec.Raw = NOTHING
+
+    def __repr__(self) -> str:
+        return "_Claims(***)"
+
+
+_decode_claims = msgspec.json.Decoder(_Claims).decode
+
+
+def read_token(secret: Secret, fetched: Instant | None = None) -> AccessToken:
+    """Read what a token says of itself: the ``exp`` and scopes of a JWT, whose signature is the server's concern.
+
+    Args:
+        secret: The token; one that is not a JWT says nothing.
+        fetched: When it came from a token endpoint, if it did.
+    """
+    claims = _claims(secret)
+    at = seconds_of(claims.exp)
+    life = inf if at is None or fetched is None else at - fetched.wall
+    return AccessToken(
+        secret=secret,
+        header=(b"authorization", SecretBytes(b"Bearer " + secret.reveal().encode("ascii"))),
+        expiry=None if at is None else Expiry(at=at, on_wall=True, life=life),
+        scopes=scopes_of(claims.scope) or scopes_of(claims.scp),
+    )
+
+
+def _claims(secret: Secret) -> _Claims:
+    """Decode the payload of a signed JWT (RFC 7515 §3.1)."""
+    parts = secret.reveal().split(".")
+    if len(parts) != 3:
+        return _Claims()
+    try:
+        padded = parts[1] + "=" * (-len(parts[1]) % 4)
+        return _decode_claims(b64decode(padded, altchars=b"-_", validate=True))
+    except (Base64Error, *UNDECODABLE):
+        return _Claims()
+
+
+def seconds_of(raw: msgspec.Raw) -> float | None:
+    """Read a number of seconds; ``None`` for what cannot be one."""
+    value = loosely(raw)
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:
+        value = int(value)  # some token endpoints quote expires_in
+    known = isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < _LONGEST
+    return float(value) if known else None
+
+
+def scopes_of(raw: msgspec.Raw) -> frozenset[str] | None:
+    """Read scopes, of a text with spaces (RFC 6749 §3.3) or a list; ``None`` where none are said."""
+    value = loosely(raw)
+    names = value.split() if isinstance(value, str) else value
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        return None
+    return frozenset(names) or None
+
+
+def loosely(raw: msgspec.Raw) -> Any:
+    """Decode a part of a JSON text whose type is not certain; ``None`` where it has no value."""
+    try:
+        return msgspec.json.decode(raw)
+    except UNDECODABLE:
+        return None
+
+
+def phase(token: AccessToken, now: Instant, skew: float) -> Phase:
+    """Tell where a token stands.
+
+    Args:
+        token: Of unknown expiry, it is always fresh.
+        now: On both clocks; the token's expiry says which of them counts.
+        skew: Seconds before its end at which it becomes stale. At most half of its life, so that a
+            token whose whole life is shorter than the skew is not replaced with every call.
+    """
+    expiry = token.expiry
+    if expiry is None:
+        return Phase.FRESH
+    left = expiry.at - (now.wall if expiry.on_wall else now.monotonic)
+    if left > min(skew, expiry.life / 2):
+        return Phase.FRESH
+    return Phase.STALE if left > 0 else Phase.EXPIRED
+
+
+def require_unexpired(token: AccessToken, now: Instant) -> None:
+    """Let pass a token that nobody can refresh, unless it ends within the skew.
+
+    Raises:
+        TokenExpiredError: With the time of its end.
+    """
+    if token.expiry is not None and phase(token, now, SKEW) is not Phase.FRESH:
+        end = datetime.fromtimestamp(token.expiry.at, UTC).isoformat(timespec="seconds")
+        raise TokenExpiredError(
+            f"The access token ends at {end}, less than {SKEW:g} s from now or in the past. "
+            "Pass a new one; a function or an OAuth object as access_token= keeps it new."
+        )
+
+
+def require_scope(token: AccessToken, scope: str | None) -> None:
+    """Let pass a token that has the scope, or that does not say its scopes.
+
+    Raises:
+        InsufficientScopeError: With the scope that is missing and those that are there.
+    """
+    if scope is not None and token.scopes is not None and scope not in token.scopes:
+        there = ", ".join(sorted(token.scopes))
+        raise InsufficientScopeError(f"This needs the scope {scope}; the access token has {there}.")

@@ -1,0 +1,149 @@
+"""One aiohttp connection: a session whose connector holds a single socket."""
+
+from collections.abc import AsyncIterable, AsyncIterator
+from ssl import SSLContext
+from typing import ClassVar
+
+import aiohttp
+import httpx
+from yarl import URL
+
+from cloudplatform_async._transport.aiohttp_connection import Answer, Connector
+from cloudplatform_async._transport.aiohttp_errors import ERRORS, read_failure, send_failure
+from cloudplatform_async._transport.paced_body import LARGE, PacedBody
+from cloudplatform_async._transport.slots import Origin, Slot
+from cloudplatform_async._transport.stale import as_stale
+
+_NEVER = 10.0**9  # seconds: how long a connection may be idle is the pool's affair
+_NOT_ADDED = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
+
+
+class AiohttpSlot(Slot):
+    """A slot over aiohttp: it can break its connection at once, and knows whether it was used before.
+
+    Args:
+        origin: Whom the connection leads to.
+        tls: The context for an https origin or proxy.
+        proxy: The URL of the proxy to go through, credentials included, or ``None``.
+    """
+
+    errors: ClassVar[tuple[type[Exception], ...]] = ERRORS
+
+    __slots__ = ("_answer", "_connector", "_proxy", "_session")
+
+    def __init__(self, origin: Origin, tls: SSLContext, proxy: httpx.URL | None) -> None:
+        super().__init__(origin)
+        self._proxy = None if proxy is None else URL(str(proxy), encoded=True)
+        self._answer: aiohttp.ClientResponse | None = None
+        self._connector = Connector(ssl=tls, limit=0, keepalive_timeout=_NEVER, use_dns_cache=False)
+        self._session = aiohttp.ClientSession(
+            connector=self._connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            skip_auto_headers=_NOT_ADDED,
+            auto_decompress=False,
+            response_class=Answer,
+        )
+
+    async def send(self, request: httpx.Request) -> httpx.Response:
+        """Send the request; what breaks is raised clear of aiohttp's frames, which hold the headers."""
+        body = await self._body_of(request)
+        try:
+            answer = self._answer = await self._session.request(
+                request.method,
+                _url(request.url),
+                headers=_headers(request, streamed=not isinstance(body, bytes | None)),
+                data=body,
+                allow_redirects=False,
+                timeout=_timeout(request),
+                proxy=self._proxy,
+            )
+        except httpx.TransportError as error:
+            failure = error
+        except ERRORS as error:
+            failure = send_failure(error)
+        else:
+            return self._response(answer)
+        if isinstance(body, PacedBody) and body.stalled:
+            raise httpx.WriteTimeout("The server took nothing of the body for too long.")
+        raise as_stale(failure.with_traceback(None), reused=self._connector.reused)
+
+    def translate(self, error: Exception) -> httpx.TransportError:
+        """The httpx error for what broke the body of an answer."""
+        return read_failure(error)
+
+    def is_usable(self) -> bool:
+        """Whether the socket is open; aiohttp notices by itself when the peer closes an idle one."""
+        return self._connector.is_open
+
+    async def aclose(self) -> None:
+        """Break the connection without a TLS farewell, which a silent peer would drag out."""
+        if self._answer is not None:
+            self._answer.close()
+        self._connector.abort()
+        await self._session.close()
+
+    def finish(self) -> None:
+        """Note after an answer's end whether aiohttp kept the connection."""
+        # It keeps hold of a connection on which the request is still being written.
+        self.keep = self._answer is not None and self._answer.connection is None and self._connector.is_open
+        self._answer = None
+
+    async def _body_of(self, request: httpx.Request) -> "bytes | PacedBody | AsyncIterable[bytes] | None":
+        if not isinstance(request.stream, httpx.ByteStream):
+            return request.stream if isinstance(request.stream, AsyncIterable) else None
+        content = await request.aread()
+        if len(content) <= LARGE:
+            return content or None
+        return PacedBody(content, request.extensions.get("timeout", {}).get("write"), self._connector.abort)
+
+    def _response(self, answer: aiohttp.ClientResponse) -> httpx.Response:
+        return httpx.Response(
+            answer.status,
+            headers=list(answer.raw_headers),
+            stream=_Body(self, answer.content),
+            extensions={"reason_phrase": (answer.reason or "").encode("ascii", "replace")},
+        )
+
+
+class _Body(httpx.AsyncByteStream):
+    """The raw bytes of an answer, in the pieces in which they came."""
+
+    __slots__ = ("_content", "_slot")
+
+    def __init__(self, slot: AiohttpSlot, content: aiohttp.StreamReader) -> None:
+        self._slot = slot
+        self._content = content
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        chunk = await self._content.readany()
+        if not chunk:
+            raise StopAsyncIteration
+        return chunk
+
+    async def aclose(self) -> None:
+        self._slot.finish()
+
+
+def _url(url: httpx.URL) -> URL:
+    """The URL byte for byte, without user and fragment."""
+    return URL(f"{url.scheme}://{url.netloc.decode('ascii')}{url.raw_path.decode('ascii')}", encoded=True)
+
+
+def _headers(request: httpx.Request, *, streamed: bool) -> list[tuple[str, str]]:
+    """The headers as text; aiohttp writes them as UTF-8, and does the chunking of a streamed body itself.
+
+    Raises:
+        ValueError: A header's bytes are not UTF-8.
+    """
+    headers = [(name.decode("ascii"), value.decode()) for name, value in request.headers.raw]
+    if streamed:
+        return [header for header in headers if header[0].lower() != "transfer-encoding"]
+    return headers
+
+
+def _timeout(request: httpx.Request) -> aiohttp.ClientTimeout:
+    seconds = request.extensions.get("timeout", {})
+    return aiohttp.ClientTimeout(connect=seconds.get("connect"), sock_read=seconds.get("read"))

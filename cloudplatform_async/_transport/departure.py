@@ -1,0 +1,47 @@
+"""What a request and the transport below tell each other at the moment of sending."""
+
+from collections.abc import Callable
+
+import httpx
+from attrs import frozen
+
+from cloudplatform_async._transport.exceptions import HeldBackError
+
+EXTENSION = "departure"
+"""Name in ``httpx.Request.extensions``."""
+
+
+@frozen(eq=False)
+class Departure:
+    """Carried by a request; a transport that knows of it calls both, each once.
+
+    Attributes:
+        may_leave: Asked when the request's turn for a connection has come; after ``False`` the
+            transport raises ``HeldBackError``, and its place goes to the next.
+        leaves: Called right before the first byte of the request is written.
+    """
+
+    may_leave: Callable[[], bool]
+    leaves: Callable[[], None]
+
+
+def announce(departure: Departure) -> None:
+    """Do what a transport that knows of departures does at the moment of sending.
+
+    Raises:
+        HeldBackError: When the request may not leave now.
+    """
+    if not departure.may_leave():
+        raise HeldBackError("The endpoint group was closed while this request waited.")
+    departure.leaves()
+
+
+def departure_of(request: httpx.Request) -> Departure | None:
+    """Find what a request carries."""
+    departure = request.extensions.get(EXTENSION)
+    return departure if isinstance(departure, Departure) else None
+
+
+def announces_departures(transport: httpx.AsyncBaseTransport) -> bool:
+    """Tell whether a transport calls ``Departure``; of any other nothing is certain once it has a request."""
+    return getattr(transport, "announces_departures", False) is True

@@ -1,0 +1,304 @@
+"""The client: opens and closes the house, one attribute a resource."""
+
+import warnings
+from collections.abc import Mapping
+from os import PathLike
+from types import TracebackType
+from typing import Any, NoReturn, Self, TypeVar, overload
+
+import httpx
+from attrs import evolve
+
+from cloudplatform_async._protocol.calls import Call, group_of, target_of
+from cloudplatform_async._protocol.conversion import Payload, nothing, payload_decoder
+from cloudplatform_async._protocol.encoding import (
+    Query,
+    checked_headers,
+    checked_method,
+    checked_path,
+    json_body,
+    merged,
+    query_string,
+)
+from cloudplatform_async._protocol.idempotency import AUTO, IdempotencyKey
+from cloudplatform_async._transport.authentication import Authentication
+from cloudplatform_async._transport.exchange import Exchange
+from cloudplatform_async._transport.pool import PooledTransport
+from cloudplatform_async._transport.sender import Sender
+from cloudplatform_async._transport.state import SharedState
+from cloudplatform_async.credentials import Credentials, KeySource, TokenSource, is_blank
+from cloudplatform_async.environment import ACCESS_TOKEN, API_KEY, BASE_URL, read_environment
+from cloudplatform_async.errors import ConfigurationError
+from cloudplatform_async.resources.projects import Projects
+from cloudplatform_async.resources.usage import UsageMetrics
+from cloudplatform_async.responses import APIResponse
+from cloudplatform_async.settings import DEFAULT_BASE_URL, PoolLimits, RetryPolicy, Timeouts, parse_base_url
+from cloudplatform_async.statistics import ClientStatistics
+
+T = TypeVar("T")
+
+
+class AsyncClient:
+    """The Cloud API for asyncio and trio.
+
+    One client serves any number of tasks of one event loop. Close it with ``async with`` or
+    ``await client.aclose()``.
+
+    Args:
+        api_key: Key, or a (sync or async) function that gives one for each attempt; else
+            ``CLOUD_API_KEY``.
+        access_token: Token, function, or OAuth object; else ``CLOUD_ACCESS_TOKEN``. Either credential
+            given here switches off both that stand in the environment and the env file.
+        base_url: Ends in a version; else ``CLOUD_API_BASE_URL``, else the platform's own.
+        env_file: File with the three ``CLOUD_*`` names (extra ``dotenv``); the environment goes first.
+        timeout: Bounds of each call; a number bounds the whole of it, in seconds.
+        retries: When failed attempts are tried again.
+        limits: Of the default transport's connections.
+        transport: Any httpx transport instead; the client owns and closes it.
+        max_response_bytes: Most bytes of one answer, counted after decompression.
+
+    Raises:
+        ConfigurationError: With a message that names the setting to change.
+
+    Example:
+        >>> async with AsyncClient(api_key="cp_live_…") as client:  # doctest: +SKIP
+        ...     async for project in client.projects.iter_all():
+        ...         print(project.name)
+    """
+
+    projects: Projects
+    usage: UsageMetrics
+
+    def __init__(
+        self,
+        *,
+        api_key: KeySource | None = None,
+        access_token: TokenSource | None = None,
+        base_url: str | None = None,
+        env_file: str | PathLike[str] | None = None,
+        timeout: Timeouts | float | None = None,
+        retries: RetryPolicy | None = None,
+        limits: PoolLimits | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+        max_response_bytes: int = 64 * 2**20,
+    ) -> None:
+        found = read_environment(env_file)
+        credentials = _credentials(api_key, access_token, found)
+        base = parse_base_url(base_url if base_url is not None else found.get(BASE_URL, DEFAULT_BASE_URL))
+        if transport is not None and limits is not None:
+            raise ConfigurationError("limits= belongs to the default transport; give them to your own transport=.")
+        state = SharedState(
+            base=base,
+            transport=transport or PooledTransport(limits=_instance("limits", limits, PoolLimits)),
+            max_response_bytes=_bytes("max_response_bytes", max_response_bytes),
+        )
+        self._owner: AsyncClient | None = None
+        self._move_in(
+            Sender(
+                state=state,
+                authentication=Authentication(credentials, state.transport, state.background),
+                exchange=Exchange(transport=state.transport, base=base, limit=max_response_bytes),
+                timeouts=_timeouts(timeout) or Timeouts(),
+                retries=_instance("retries", retries, RetryPolicy),
+            )
+        )
+
+    def _move_in(self, sender: Sender) -> None:
+        self._sender = sender
+        self.projects = Projects(sender)
+        self.usage = UsageMetrics(sender)
+
+    def with_options(
+        self,
+        *,
+        timeout: Timeouts | float | None = None,
+        retries: RetryPolicy | None = None,
+        access_token: TokenSource | None = None,
+        api_key: KeySource | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> "AsyncClient":
+        """Make a view of this client with other options; ``None`` keeps what there is.
+
+        A view is cheap, shares connections, limits and budget with its client, and needs no closing:
+        its ``aclose`` does nothing.
+
+        Args:
+            timeout: As for the client.
+            retries: As for the client.
+            access_token: Speak with this token, for calls on behalf of one user.
+            api_key: Speak with this key.
+            headers: Sent with every call, beside those of the client it is made from.
+
+        Raises:
+            ConfigurationError: For credentials that cannot be sent.
+            InvalidRequestError: For headers that are the client's own, or cannot be sent.
+
+        Example:
+            >>> patient = client.with_options(timeout=300)  # doctest: +SKIP
+        """
+        sender = self._sender
+        authentication = sender.authentication
+        if api_key is not None or access_token is not None:
+            credentials = authentication.credentials.replaced(api_key, access_token)
+            authentication = Authentication(credentials, sender.state.transport, sender.state.background)
+        exchange = evolve(sender.exchange, headers=merged(sender.exchange.headers, checked_headers(headers)))
+        view = object.__new__(type(self))
+        view._owner = self._owner or self
+        view._move_in(
+            Sender(
+                state=sender.state,
+                authentication=authentication,
+                exchange=exchange,
+                timeouts=_timeouts(timeout) or sender.timeouts,
+                retries=sender.retries if retries is None else _instance("retries", retries, RetryPolicy),
+            )
+        )
+        return view
+
+    @overload
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Query | None = None,
+        json: object = None,
+        model: type[dict[str, Any]] = dict,
+        headers: Mapping[str, str] | None = None,
+        idempotency_key: IdempotencyKey = AUTO,
+        timeout: Timeouts | float | None = None,
+    ) -> APIResponse[dict[str, Any]]: ...
+
+    @overload
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Query | None = None,
+        json: object = None,
+        model: type[T],
+        headers: Mapping[str, str] | None = None,
+        idempotency_key: IdempotencyKey = AUTO,
+        timeout: Timeouts | float | None = None,
+    ) -> APIResponse[T]: ...
+
+    @overload
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Query | None = None,
+        json: object = None,
+        model: None,
+        headers: Mapping[str, str] | None = None,
+        idempotency_key: IdempotencyKey = AUTO,
+        timeout: Timeouts | float | None = None,
+    ) -> APIResponse[None]: ...
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Query | None = None,
+        json: object = None,
+        model: type[Any] | None = dict,
+        headers: Mapping[str, str] | None = None,
+        idempotency_key: IdempotencyKey = AUTO,
+        timeout: Timeouts | float | None = None,
+    ) -> APIResponse[Any]:
+        """Call any endpoint, with every promise of this client kept.
+
+        Args:
+            method: Such as ``"GET"``.
+            path: Below the base URL, such as ``"/projects/prj_01"``; percent-encode ids of your own.
+            params: Query parameters; ``None`` values are left out, lists repeat their name.
+            json: Body; ``None`` sends none.
+            model: What the answer holds: an attrs class, ``dict``, or ``None`` where no body is expected.
+            headers: Of this call.
+            idempotency_key: Of a write; ``None`` sends none and gives up safe retries.
+            timeout: Bounds of this call; a number bounds the whole of it, in seconds.
+
+        Raises:
+            InvalidRequestError: For arguments that must not or cannot be sent; nothing is sent.
+            CloudPlatformError: Any other of the package.
+
+        Example:
+            >>> answer = await client.request("GET", "/projects/prj_01")  # doctest: +SKIP
+            >>> answer.data["name"], answer.request_id  # doctest: +SKIP
+        """
+        target = target_of(checked_path(path), query_string(params))
+        call: Call[Any] = Call(
+            method=checked_method(method),
+            target=target,
+            group=group_of(target),
+            decode=nothing if model is None else payload_decoder(model),
+            body=None if json is None else json_body(json),
+            headers=checked_headers(headers),
+            idempotency_key=idempotency_key,
+            timeouts=_timeouts(timeout),
+        )
+        response = await self._sender.send(call)
+        if model is None:
+            return response
+        payload: Payload[Any] = response.data
+        return evolve(response, data=payload.data, meta=payload.meta)
+
+    def statistics(self) -> ClientStatistics:
+        """Take a snapshot of what the client and its views have done and are doing."""
+        return self._sender.state.statistics()
+
+    async def aclose(self) -> None:
+        """End every call under way with an error, and close every connection; may be called again."""
+        if self._owner is None:
+            await self._sender.state.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def __repr__(self) -> str:
+        return f"<AsyncClient {self._sender.state.base}>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("An AsyncClient holds connections and secrets; make a new one where it is needed.")
+
+    def __del__(self) -> None:
+        sender = getattr(self, "_sender", None)  # absent where the constructor refused
+        if sender is not None and self._owner is None and not sender.state.closed:
+            warnings.warn(f"{self!r} was never closed; use `async with` or aclose().", ResourceWarning, source=self)
+
+
+def _credentials(
+    api_key: KeySource | None, access_token: TokenSource | None, found: Mapping[str, str]
+) -> Credentials:
+    """Take the credentials that were passed, else those that were found: never some of both."""
+    if not (_is_absent(api_key) and _is_absent(access_token)):
+        return Credentials.of(api_key, access_token)
+    return Credentials.of(found.get(API_KEY), found.get(ACCESS_TOKEN))
+
+
+def _is_absent(source: object) -> bool:
+    return source is None or is_blank(source)
+
+
+def _timeouts(value: Timeouts | float | None) -> Timeouts | None:
+    return None if value is None else Timeouts.of(value)
+
+
+def _instance(name: str, value: Any, kind: type[T]) -> T:
+    if value is not None and not isinstance(value, kind):
+        raise ConfigurationError(f"{name} must be a {kind.__name__}, not {type(value).__name__}.")
+    return kind() if value is None else value
+
+
+def _bytes(name: str, value: int) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ConfigurationError(f"{name} must be a whole number of bytes from 1 up, not {value!r}.")
+    return value

@@ -1,0 +1,93 @@
+"""Who a client speaks as: API keys, access tokens, and where they come from."""
+
+from attrs import evolve, frozen
+
+from cloudplatform_async.credentials.oauth import OAuth, OAuthClientCredentials, OAuthRefreshToken
+from cloudplatform_async.credentials.secrets import (
+    Secret,
+    SecretBytes,
+    SecretFunction,
+    SecretSource,
+    checked_secret,
+    is_blank,
+)
+from cloudplatform_async.errors import ConfigurationError
+
+__all__ = [
+    "Credentials",
+    "KeyHolder",
+    "KeySource",
+    "OAuth",
+    "OAuthClientCredentials",
+    "OAuthRefreshToken",
+    "Secret",
+    "SecretBytes",
+    "SecretFunction",
+    "SecretSource",
+    "TokenHolder",
+    "TokenSource",
+    "checked_secret",
+]
+
+KeySource = str | SecretSource
+TokenSource = str | SecretSource | OAuth
+KeyHolder = Secret | SecretFunction
+TokenHolder = Secret | SecretFunction | OAuth
+
+
+@frozen(kw_only=True, eq=False)
+class Credentials:
+    """What one client or view speaks as.
+
+    Attributes:
+        api_key: Sent as ``x-api-key``.
+        access_token: Sent as ``Authorization: Bearer``.
+    """
+
+    api_key: KeyHolder | None
+    access_token: TokenHolder | None
+
+    @classmethod
+    def of(cls, api_key: KeySource | None, access_token: TokenSource | None) -> "Credentials":
+        """Take what a user passes; blank texts count as absent (API contract §2).
+
+        Raises:
+            ConfigurationError: For a value that cannot be sent, and where there is none at all.
+        """
+        key = None if api_key is None else _key_holder(api_key)
+        token = None if access_token is None else _token_holder(access_token)
+        if key is None and token is None:
+            raise ConfigurationError(
+                "There are no credentials: pass api_key= or access_token=, "
+                "or set CLOUD_API_KEY or CLOUD_ACCESS_TOKEN in the environment."
+            )
+        return cls(api_key=key, access_token=token)
+
+    def replaced(self, api_key: KeySource | None, access_token: TokenSource | None) -> "Credentials":
+        """Take what a view replaces; ``None`` keeps what there is."""
+        key = None if api_key is None else _key_holder(api_key)
+        token = None if access_token is None else _token_holder(access_token)
+        return evolve(self, api_key=key or self.api_key, access_token=token or self.access_token)
+
+    @property
+    def identity(self) -> object:
+        """Give the object that rate limits are counted by: the API key's holder, else the token's."""
+        return self.api_key or self.access_token
+
+
+def _key_holder(source: KeySource | OAuth) -> KeyHolder | None:
+    if isinstance(source, OAuth):
+        raise ConfigurationError("api_key cannot be an OAuth object; pass it as access_token=.")
+    return _holder(source, "api_key")
+
+
+def _token_holder(source: TokenSource) -> TokenHolder | None:
+    return source if isinstance(source, OAuth) else _holder(source, "access_token")
+
+
+def _holder(source: KeySource, name: str) -> KeyHolder | None:
+    if callable(source):
+        return SecretFunction(source, name)
+    if is_blank(source):
+        return None
+    return Secret(checked_secret(source, name))

@@ -1,0 +1,85 @@
+"""Texts that must not be seen: held so that they cannot leak by accident."""
+
+import re
+from collections.abc import Awaitable, Callable
+from typing import NoReturn, TypeGuard
+
+from attrs import field, frozen
+
+from cloudplatform_async.errors import ConfigurationError
+
+SecretSource = Callable[[], str | Awaitable[str]]
+
+REFUSED = "A secret cannot be pickled or copied; make the client anew where it is needed."
+_SENDABLE = re.compile(r"[\x21-\x7e]+")
+
+
+class Secret:
+    """A text that shows itself only when asked to."""
+
+    __slots__ = ("__weakref__", "_reveal")
+
+    def __init__(self, text: str) -> None:
+        def reveal() -> str:
+            return text
+
+        self._reveal = reveal
+
+    def reveal(self) -> str:
+        """Give the text, to be put on a request and nowhere else."""
+        return self._reveal()
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(REFUSED)
+
+
+class SecretBytes(bytes):
+    """Bytes that hold a secret, and do not show it in a log or in a traceback with locals."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "SecretBytes(***)"
+
+    __str__ = __repr__
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(REFUSED)
+
+
+def is_sendable(text: object) -> TypeGuard[str]:
+    """Tell whether something is a text of visible ASCII, fit for a header."""
+    return isinstance(text, str) and _SENDABLE.fullmatch(text) is not None
+
+
+def is_blank(text: object) -> bool:
+    """Tell whether a text has nothing in it, and so counts as absent (API contract §2)."""
+    return isinstance(text, str) and not text.strip()
+
+
+def checked_secret(text: object, name: str) -> str:
+    """Check that a text can be sent as a credential; the message never shows it.
+
+    Raises:
+        ConfigurationError: For anything but visible ASCII.
+    """
+    if is_sendable(text):
+        return text
+    del text  # a traceback with locals must not show it either
+    raise ConfigurationError(f"{name} must be visible ASCII text without spaces or line breaks.")
+
+
+@frozen(eq=False)
+class SecretFunction:
+    """A user's function that gives the secret, asked afresh for every attempt.
+
+    Attributes:
+        function: Sync or async.
+        name: The option it came from, for messages.
+    """
+
+    function: SecretSource = field(repr=False)
+    name: str

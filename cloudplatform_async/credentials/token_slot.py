@@ -1,0 +1,85 @@
+"""What is known of an OAuth grant at one moment: values, shared by all clients that were given it."""
+
+from typing import NoReturn
+
+from attrs import frozen
+
+from cloudplatform_async.credentials.secrets import REFUSED, Secret
+
+
+@frozen(kw_only=True)
+class Expiry:
+    """When a token ends.
+
+    Attributes:
+        at: Seconds on the clock that counts.
+        on_wall: That clock is the wall's (a JWT's ``exp``), not the monotonic one (``expires_in``).
+        life: Seconds from when the token was fetched to its end; infinite where nobody fetched it.
+    """
+
+    at: float
+    on_wall: bool
+    life: float
+
+
+@frozen(kw_only=True, eq=False)
+class AccessToken:
+    """A token and what it says of itself.
+
+    Attributes:
+        secret: The token.
+        header: The request header that carries it, prepared once.
+        expiry: When it ends, if it says so.
+        scopes: What it may do, if it says so.
+    """
+
+    secret: Secret
+    header: tuple[bytes, bytes]
+    expiry: Expiry | None
+    scopes: frozenset[str] | None
+
+
+@frozen(kw_only=True, eq=False)
+class Refusal:
+    """A token request that failed, and how long the token endpoint is left alone after it.
+
+    Attributes:
+        message: What happened, without secrets.
+        until: Monotonic seconds of the end of the back-off.
+        number: Failures in a row, from 1 up.
+        status_code: Of the answer, if one came.
+        code: OAuth's error code, such as ``invalid_grant``.
+        cause: What was caught.
+    """
+
+    message: str
+    until: float
+    number: int
+    status_code: int | None
+    code: str | None
+    cause: BaseException | None
+
+
+class TokenSlot:
+    """What is known of an OAuth grant now; opaque, and bound to no event loop.
+
+    Attributes:
+        token: Serves until it ends.
+        refresh_token: The newest one, where it was rotated.
+        unannounced: Serves as soon as ``on_rotate`` has taken the refresh token that came with it.
+        refusal: The last failure, until a refresh succeeds.
+    """
+
+    __slots__ = ("__weakref__", "refresh_token", "refusal", "token", "unannounced")
+
+    def __init__(self) -> None:
+        self.token: AccessToken | None = None
+        self.refresh_token: Secret | None = None
+        self.unannounced: AccessToken | None = None
+        self.refusal: Refusal | None = None
+
+    def __repr__(self) -> str:
+        return "TokenSlot(***)"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(REFUSED)

@@ -1,0 +1,176 @@
+"""Walks a list item by item or page by page, lazily, with pages fetched ahead of the consumer."""
+
+from collections.abc import Awaitable, Callable
+from math import inf
+from types import TracebackType
+from typing import Generic, Self, TypeVar
+
+from attrs import evolve
+
+from cloudplatform_async._paging.overlap import Drift, Overlap
+from cloudplatform_async._paging.source import Fetched, Page, PageSource
+from cloudplatform_async._paging.stream import PageStream
+from cloudplatform_async._protocol.checkpoints import Checkpoint, decode_checkpoint, list_identity
+from cloudplatform_async._protocol.encoding import whole_number
+from cloudplatform_async._protocol.page_walk import Position
+from cloudplatform_async.errors import CloudPlatformError
+
+__all__ = ["Drift", "Page", "Pages", "Paginator"]
+
+T = TypeVar("T")
+
+
+class Paginator(Generic[T]):
+    """The items of a list, fetched as they are asked for.
+
+    Nothing is sent before the first item is asked for, and one request until the second. From then on
+    the next ``ahead`` pages are fetched in the background: side by side where the list has page numbers
+    and a total, one after the other where it has cursors. At most ``ahead + 1`` pages are held. Stop
+    whenever you like: what was fetched ahead ends with the paginator.
+
+    Items that a numbered list shows twice, because others were inserted meanwhile, are handed out once;
+    ``drift`` counts them.
+
+    Example:
+        >>> async for project in client.projects.iter_all():  # doctest: +SKIP
+        ...     print(project.name)
+    """
+
+    def __init__(
+        self,
+        source: PageSource[T],
+        *,
+        ahead: int = 1,
+        max_items: int | None = None,
+        resume_from: str | None = None,
+    ) -> None:
+        self._identity = list_identity(source.path, source.query)
+        start = Checkpoint(position=Position(), offset=0, limit=source.limit)
+        if resume_from is not None:
+            start = decode_checkpoint(resume_from, self._identity, source.limit)
+            source = evolve(source, limit=start.limit)
+        self._limit = start.limit
+        self._stream = PageStream(source, start.position, whole_number("ahead", ahead, least=0))
+        self._left = inf if max_items is None else whole_number("max_items", max_items, least=0)
+        self._overlap = Overlap(ahead + 2)
+        self._rows: list[T] = []
+        self._places: list[int] | None = None  # of the rows on their page, where that has gaps
+        self._index = 0
+        self._base = self._skip = start.offset
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> T:
+        if self._index == 1:
+            self._stream.look_ahead(self._left)
+        try:
+            item = self._rows[self._index]
+        except IndexError:
+            if not await self._turn():
+                raise StopAsyncIteration from None
+            item = self._rows[0]
+        self._index += 1
+        return item
+
+    def pages(self) -> "Pages[T]":
+        """Walk whole pages from wherever this paginator stands; empty ones are left out."""
+        return Pages(self._next_page)
+
+    async def first(self) -> T | None:
+        """Hand out the next item, at the cost of one request; ``None`` where there is none."""
+        return await anext(self, None)
+
+    async def collect(self) -> list[T]:
+        """Hand out all the items that are left, as one list in memory."""
+        return [item async for page in self.pages() for item in page.items]
+
+    @property
+    def drift(self) -> Drift:
+        """How the list has moved during the walk so far."""
+        return self._overlap.drift
+
+    @property
+    def checkpoint(self) -> str:
+        """Where the walk stands: after the last item handed out.
+
+        Plain opaque text; pass it as ``resume_from=`` to the same list with the same filters, in this
+        process or another. It fixes the page size.
+        """
+        done = self._base + self._index
+        if self._places is not None and self._index:
+            done = self._places[self._index - 1] + 1
+        return Checkpoint(position=self._stream.position, offset=done, limit=self._limit).encode(self._identity)
+
+    async def aclose(self) -> None:
+        """End the walk, and wait until nothing of it is under way."""
+        self._left = 0
+        del self._rows[self._index :]
+        await self._stream.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def _turn(self) -> bool:
+        """Take the next page that has items to hand out; ``False`` where there is none."""
+        while self._left > 0:
+            try:
+                fetched = await self._stream.turn()
+            except CloudPlatformError as error:
+                error.checkpoint = self.checkpoint
+                raise
+            if fetched is None:
+                return False
+            self._take(fetched)
+            if self._rows:
+                return True
+        return False
+
+    def _take(self, fetched: Fetched[T]) -> None:
+        """Make a page the current one: without what was handed out before, and no more than is wanted."""
+        self._base, self._skip = self._skip, 0
+        items, self._places = fetched.page.items, None
+        if fetched.facts.page is not None:
+            self._places = self._overlap.places_of_new(items, fetched.facts.total)
+        if self._places is not None:
+            self._places = [place for place in self._places if place >= self._base]
+            items = [items[place] for place in self._places]
+        elif self._base:
+            items = items[self._base :]
+        self._rows = items if len(items) <= self._left else items[: int(self._left)]
+        self._left -= len(self._rows)
+        self._index = 0
+
+    async def _next_page(self) -> Page[T] | None:
+        """Hand out what is left of the current page, else the next."""
+        if self._index >= len(self._rows):
+            is_second = self._stream.current is not None
+            if is_second:
+                self._stream.look_ahead(self._left)
+            if not await self._turn():
+                return None
+            if is_second:
+                self._stream.look_ahead(self._left)
+        rows, self._index = self._rows[self._index :], len(self._rows)
+        return evolve(self._stream.current.page, items=rows) if self._stream.current else None
+
+
+class Pages(Generic[T]):
+    """The pages of a paginator, as an async iterator."""
+
+    def __init__(self, turn: Callable[[], Awaitable[Page[T] | None]]) -> None:
+        self._turn = turn
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Page[T]:
+        page = await self._turn()
+        if page is None:
+            raise StopAsyncIteration
+        return page

@@ -1,0 +1,224 @@
+"""Projects: list, walk, create, get, update, delete (API contract §4)."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final, TypedDict, TypeVar, Unpack, overload
+
+from attrs import frozen
+
+from cloudplatform_async._paging.source import Page, PageSource
+from cloudplatform_async._protocol.conversion import nothing, payload_decoder
+from cloudplatform_async._protocol.encoding import Query, json_body, path_of
+from cloudplatform_async._protocol.idempotency import AUTO, IdempotencyKey
+from cloudplatform_async._transport.sender import Sender
+from cloudplatform_async.errors import InvalidRequestError
+from cloudplatform_async.models.projects import Project, ProjectStatus
+from cloudplatform_async.pagination import Paginator
+from cloudplatform_async.resources.operations import fetch, one_page, operation, page_source
+
+T = TypeVar("T")
+
+_READ: Final = "projects:read"
+_WRITE: Final = "projects:write"
+
+_decode = payload_decoder(Project)
+
+
+class ProjectFilters(TypedDict, total=False):
+    """Which projects a list is about; ``None`` means any.
+
+    Attributes:
+        name: With this name.
+        slug: With this slug.
+        status: With this status.
+        created_after: Made after this moment; it needs a time zone.
+        created_before: Made before this moment; it needs a time zone.
+        label: With this ``"key:value"``, or with each of several.
+        filters: Query parameters that are newer than this package, sent as they are.
+    """
+
+    name: str | None
+    slug: str | None
+    status: ProjectStatus | str | None
+    created_after: datetime | None
+    created_before: datetime | None
+    label: str | Sequence[str] | None
+    filters: Query | None
+
+
+@frozen(eq=False)
+class Projects:
+    """The projects of the workspace; reached as ``client.projects``."""
+
+    _sender: Sender
+
+    async def list(
+        self,
+        *,
+        limit: int | None = None,
+        page: int | None = None,
+        cursor: str | None = None,
+        **filters: Unpack[ProjectFilters],
+    ) -> Page[Project]:
+        """Fetch one page of projects.
+
+        Args:
+            limit: Most items of the page, from 1; the platform takes 20 by default and caps it at 100.
+            page: Number of the page, from 1.
+            cursor: ``next_cursor`` of the page before.
+            **filters: See ``ProjectFilters``.
+
+        Raises:
+            InvalidRequestError: For arguments that the platform could never accept; nothing is sent.
+
+        Example:
+            >>> page = await client.projects.list(limit=10, status="active")  # doctest: +SKIP
+        """
+        source = self._source(Project, limit, filters)
+        return await one_page(source, page=page, cursor=cursor)
+
+    @overload
+    def iter_all(
+        self,
+        *,
+        page_size: int | None = None,
+        max_items: int | None = None,
+        ahead: int = 1,
+        resume_from: str | None = None,
+        **filters: Unpack[ProjectFilters],
+    ) -> Paginator[Project]: ...
+
+    @overload
+    def iter_all(
+        self,
+        *,
+        page_size: int | None = None,
+        max_items: int | None = None,
+        ahead: int = 1,
+        resume_from: str | None = None,
+        model: type[T],
+        **filters: Unpack[ProjectFilters],
+    ) -> Paginator[T]: ...
+
+    def iter_all(
+        self,
+        *,
+        page_size: int | None = None,
+        max_items: int | None = None,
+        ahead: int = 1,
+        resume_from: str | None = None,
+        model: type[Any] = Project,
+        **filters: Unpack[ProjectFilters],
+    ) -> Paginator[Any]:
+        """Walk all projects lazily; nothing is sent before the first is asked for.
+
+        Args:
+            page_size: Items to ask for at a time, from 1; the platform caps it at 100.
+            max_items: Stop after so many, from 0.
+            ahead: Pages to fetch ahead, from 0 (strictly on demand).
+            resume_from: A ``checkpoint`` of the same walk.
+            model: Of an item: an attrs class such as a subclass of ``Project``, or ``dict``.
+            **filters: See ``ProjectFilters``.
+
+        Raises:
+            InvalidRequestError: At once, for arguments that the platform could never accept.
+
+        Example:
+            >>> async for project in client.projects.iter_all():  # doctest: +SKIP
+            ...     print(project.name)
+        """
+        source = self._source(model, page_size, filters)
+        return Paginator(source, ahead=ahead, max_items=max_items, resume_from=resume_from)
+
+    async def create(
+        self,
+        *,
+        name: str,
+        slug: str,
+        labels: Mapping[str, str] | None = None,
+        idempotency_key: IdempotencyKey = AUTO,
+    ) -> Project:
+        """Create a project, exactly once however the network fails.
+
+        Args:
+            name: What people call it.
+            slug: Unique in the workspace.
+            labels: Keys and values of your own.
+            idempotency_key: 1 to 255 visible ASCII characters to make the same create the same one
+                across processes; ``AUTO`` makes a key, ``None`` sends none and gives up safe retries.
+
+        Raises:
+            ConflictError: ``slug_taken``.
+
+        Example:
+            >>> project = await client.projects.create(name="Payments", slug="payments")  # doctest: +SKIP
+        """
+        body = _given(name=name, slug=slug, labels=labels)
+        call = operation(
+            "POST", "/projects", _WRITE, _decode, body=json_body(body), idempotency_key=idempotency_key
+        )
+        return await fetch(self._sender, call)
+
+    async def get(self, id: str) -> Project:  # noqa: A002 - the platform's own word
+        """Fetch one project.
+
+        Raises:
+            NotFoundError: There is none with this id.
+        """
+        return await fetch(self._sender, operation("GET", path_of("projects", id), _READ, _decode))
+
+    async def update(
+        self,
+        id: str,  # noqa: A002 - the platform's own word
+        *,
+        name: str | None = None,
+        slug: str | None = None,
+        status: ProjectStatus | str | None = None,
+        labels: Mapping[str, str] | None = None,
+        idempotency_key: IdempotencyKey = AUTO,
+    ) -> Project:
+        """Change the fields that are given and no others.
+
+        Raises:
+            InvalidRequestError: When no field is given; nothing is sent.
+            NotFoundError: There is no project with this id.
+            ConflictError: ``slug_taken``.
+        """
+        body = _given(name=name, slug=slug, status=status, labels=labels)
+        if not body:
+            raise InvalidRequestError("Nothing to update: pass at least one of name, slug, status, labels.")
+        call = operation(
+            "PATCH",
+            path_of("projects", id),
+            _WRITE,
+            _decode,
+            body=json_body(body),
+            idempotency_key=idempotency_key,
+        )
+        return await fetch(self._sender, call)
+
+    async def delete(
+        self,
+        id: str,  # noqa: A002 - the platform's own word
+        *,
+        idempotency_key: IdempotencyKey = AUTO,
+    ) -> None:
+        """Delete a project; a delete whose first answer was lost on the way succeeds too.
+
+        Raises:
+            NotFoundError: There is no project with this id, and this call did not delete it.
+        """
+        await self._sender.send(
+            operation("DELETE", path_of("projects", id), _WRITE, nothing, idempotency_key=idempotency_key)
+        )
+
+    def _source(self, model: type[T], limit: int | None, filters: ProjectFilters) -> PageSource[T]:
+        if unknown := filters.keys() - ProjectFilters.__annotations__.keys():
+            raise TypeError(f"Unknown filters {sorted(unknown)}; pass newer ones as `filters={{...}}`.")
+        extra = filters.pop("filters", None)
+        own: dict[str, Any] = {**filters}
+        return page_source(self._sender, "/projects", _READ, model, limit=limit, filters=own, extra=extra)
+
+
+def _given(**fields: object) -> dict[str, object]:
+    return {name: value for name, value in fields.items() if value is not None}

@@ -1,0 +1,135 @@
+"""``cloudplatform projects list``: what it asks for, and how it shows what comes."""
+
+import json
+import re
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from cloudplatform_async.sandbox import Sandbox
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+def listed(run: Run, *options: str) -> list[str]:
+    """The ids that a list gives."""
+    code, out, err = run("projects", "list", "--output", "ndjson", *options)
+    assert (code, err) == (0, "")
+    return [json.loads(line)["id"] for line in out.splitlines()]
+
+
+def create(sandbox: Sandbox, name: str) -> None:
+    """Put one more project on the platform, by other means than the package's."""
+    answer = httpx.post(
+        f"{sandbox.base_url}/projects",
+        json={"name": name, "slug": "one-more"},
+        headers={"x-api-key": sandbox.api_key},
+    )
+    answer.raise_for_status()
+
+
+def test_a_table_has_one_heading_and_a_line_for_each_project(run: Run, sandbox: Sandbox) -> None:
+    """Pages leave no trace in the table: its columns line up from the first line to the last."""
+    code, out, err = run("projects", "list", "--page-size", "10")
+    heading, *lines = out.splitlines()
+    assert (code, err, len(lines), len(sandbox.requests)) == (0, "", 30, 3)
+    assert heading.split() == ["ID", "NAME", "SLUG", "STATUS", "CREATED", "(UTC)"]
+    assert re.split(" +", lines[1].strip(), maxsplit=4) == [
+        "prj_000002",
+        "search-web",
+        "search-web-2",
+        "active",
+        "2024-01-01 00:02",
+    ]
+    assert {line.index("2024-01-01") for line in lines} == {heading.index("CREATED")}
+
+
+def test_ndjson_is_one_whole_project_a_line(run: Run, sandbox: Sandbox) -> None:
+    """A program reads every field, in a fixed order, as the platform sent it."""
+    code, out, err = run("projects", "list", "--output", "ndjson", "--max-items", "1")
+    assert (code, err) == (0, "")
+    assert list(json.loads(out).items()) == [
+        ("id", "prj_000001"),
+        ("name", "payments-worker"),
+        ("slug", "payments-worker-1"),
+        ("status", "active"),
+        ("labels", {"team": "green"}),
+        ("created_at", "2024-01-01T00:01:00Z"),
+        ("updated_at", "2024-01-01T00:01:00Z"),
+    ]
+
+
+def test_json_is_one_array(run: Run, sandbox: Sandbox) -> None:
+    """However many pages there were."""
+    code, out, _ = run("projects", "list", "--output", "json")
+    assert code == 0
+    assert [project["id"] for project in json.loads(out)] == [f"prj_{number:06d}" for number in range(1, 31)]
+
+
+def test_no_projects_are_an_empty_array(run: Run, sandbox: Sandbox) -> None:
+    """A program need not treat an empty list apart."""
+    _, out, _ = run("projects", "list", "--output", "json", "--name", "nobody's")
+    assert json.loads(out) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "numbers"),
+    [
+        (["--max-items", "2"], [1, 2]),
+        (["--name", "search-web"], [2]),
+        (["--slug", "search-web-2"], [2]),
+        (["--status", "archived"], [10, 20, 30]),
+        (["--label", "team:blue", "--max-items", "2"], [3, 6]),
+        (["--label", "team:blue", "--label", "team:red"], []),
+        (["--created-after", "2024-01-01T00:28:00Z"], [29, 30]),
+        (["--created-before", "2024-01-01T01:03:00+01:00"], [1, 2]),
+    ],
+)
+def test_filters_choose_the_projects(
+    run: Run, sandbox: Sandbox, options: list[str], numbers: list[int]
+) -> None:
+    """Each filter reaches the platform."""
+    assert listed(run, *options) == [f"prj_{number:06d}" for number in numbers]
+
+
+def test_a_moment_without_a_time_zone_is_refused(run: Run, sandbox: Sandbox) -> None:
+    """Midnight is not everywhere at one time; the message shows a moment that would do."""
+    code, out, err = run("projects", "list", "--created-after", "2026-03-17")
+    assert (code, out, sandbox.served) == (2, "", 0)
+    assert "2026-03-17T00:00:00Z" in err
+
+
+def test_a_name_cannot_steer_the_terminal(run: Run, sandbox: Sandbox) -> None:
+    """Whoever can name a project cannot turn round or clear what another person reads."""
+    create(sandbox, "evil\u202eipa")
+    code, out, _ = run("projects", "list", "--slug", "one-more")
+    assert (code, "evil\ufffdipa" in out) == (0, True)
+
+
+def test_a_name_is_shown_as_it_is(run: Run, sandbox: Sandbox) -> None:
+    """Brackets are text, not markup."""
+    create(sandbox, "[bold]x[/]")
+    assert "[bold]x[/]" in run("projects", "list", "--slug", "one-more")[1]
+
+
+def test_an_embedded_sandbox_needs_no_settings(run: Run) -> None:
+    """``--sandbox`` brings its own platform, with 50 projects."""
+    assert len(listed(run, "--sandbox")) == 50
+
+
+@pytest.mark.parametrize("option", [("--base-url", "http://localhost:1/v1"), ("--env-file", ".env")])
+def test_an_embedded_sandbox_goes_with_no_other_address(run: Run, option: tuple[str, str]) -> None:
+    """Of two contradicting options none is silently ignored."""
+    code, _, err = run("projects", "list", "--sandbox", *option)
+    assert (code, err.count("\n"), "leave out" in err) == (2, 1, True)
+
+
+def test_an_env_file_has_the_key(
+    run: Run, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """A key that stands in no environment and in no argument."""
+    monkeypatch.delenv("CLOUD_API_KEY")
+    file = tmp_path_factory.mktemp("settings") / ".env"
+    file.write_text(f"CLOUD_API_KEY={sandbox.api_key}\n")
+    assert len(listed(run, "--env-file", str(file))) == 30
