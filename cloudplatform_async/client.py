@@ -26,7 +26,8 @@ from cloudplatform_async._transport.exchange import Exchange
 from cloudplatform_async._transport.pool import PooledTransport
 from cloudplatform_async._transport.sender import Sender
 from cloudplatform_async._transport.state import SharedState
-from cloudplatform_async.credentials import Credentials, KeySource, TokenSource, is_blank
+from cloudplatform_async.credentials import Credentials, KeySource, TokenSource
+from cloudplatform_async.credentials.secrets import is_blank
 from cloudplatform_async.environment import ACCESS_TOKEN, API_KEY, BASE_URL, read_environment
 from cloudplatform_async.errors import ConfigurationError
 from cloudplatform_async.resources.projects import Projects
@@ -34,6 +35,7 @@ from cloudplatform_async.resources.usage import UsageMetrics
 from cloudplatform_async.responses import APIResponse
 from cloudplatform_async.settings import DEFAULT_BASE_URL, PoolLimits, RetryPolicy, Timeouts, parse_base_url
 from cloudplatform_async.statistics import ClientStatistics
+from cloudplatform_async.version import USER_AGENT
 
 T = TypeVar("T")
 
@@ -96,7 +98,7 @@ class AsyncClient:
         self._move_in(
             Sender(
                 state=state,
-                authentication=Authentication(credentials, state.transport, state.background),
+                authentication=_authentication(credentials, state),
                 exchange=Exchange(transport=state.transport, base=base, limit=max_response_bytes),
                 timeouts=_timeouts(timeout) or Timeouts(),
                 retries=_instance("retries", retries, RetryPolicy),
@@ -140,7 +142,7 @@ class AsyncClient:
         authentication = sender.authentication
         if api_key is not None or access_token is not None:
             credentials = authentication.credentials.replaced(api_key, access_token)
-            authentication = Authentication(credentials, sender.state.transport, sender.state.background)
+            authentication = _authentication(credentials, sender.state)
         exchange = evolve(sender.exchange, headers=merged(sender.exchange.headers, checked_headers(headers)))
         view = object.__new__(type(self))
         view._owner = self._owner or self
@@ -282,6 +284,10 @@ def _credentials(
     if not (_is_absent(api_key) and _is_absent(access_token)):
         return Credentials.of(api_key, access_token)
     return Credentials.of(found.get(API_KEY), found.get(ACCESS_TOKEN))
+
+
+def _authentication(credentials: Credentials, state: SharedState) -> Authentication:
+    return Authentication(credentials, state.transport, state.background, user_agent=USER_AGENT)
 
 
 def _is_absent(source: object) -> bool:

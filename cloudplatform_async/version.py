@@ -1,3 +1,6 @@
-"""The version of this package, as it stands in its metadata."""
+"""The version of this package, as it stands in its metadata, and how it names itself."""
+
+import sys
 
 VERSION = "0.1.0"
+USER_AGENT = f"cloudplatform-async/{VERSION} python/{sys.version_info[0]}.{sys.version_info[1]}"

@@ -1,7 +1,7 @@
 """What a token endpoint is asked, and what its answers mean (RFC 6749 §2.3.1, §5, §6)."""
 
 from base64 import b64encode
-from collections.abc import Collection
+from collections.abc import Callable, Iterable
 from urllib.parse import quote_plus, urlencode
 
 import msgspec
@@ -22,6 +22,7 @@ from cloudplatform_async.credentials.secrets import Secret, SecretBytes, is_send
 from cloudplatform_async.credentials.token_slot import AccessToken, Expiry
 from cloudplatform_async.errors import TokenRefreshError
 
+Secrets = Callable[[], Iterable[str]]
 _EXCERPT = 200  # characters of the endpoint's own words that an error message shows
 
 
@@ -89,14 +90,14 @@ def secrets_of(oauth: OAuth) -> tuple[str, ...]:
     return (*texts, *map(quote_plus, texts), client_authorization(oauth)[6:].decode("ascii"))
 
 
-def parse_grant(answer: Answer, asked: Instant, now: float, secrets: Collection[str]) -> Grant:
+def parse_grant(answer: Answer, asked: Instant, now: float, secrets: Secrets) -> Grant:
     """Read the answer of a token endpoint.
 
     Args:
         answer: Its body may be anything.
         asked: When the request was made: a token's life is counted from there.
         now: Wall-clock seconds since the epoch.
-        secrets: Texts to mask wherever the endpoint repeats them.
+        secrets: Gives the texts to mask wherever the endpoint repeats them.
 
     Raises:
         TokenRefreshError: When it holds no token that can be used.
@@ -130,17 +131,16 @@ def _refused(body: bytes) -> _Refused | None:
         return None
 
 
-def _refusal(
-    answer: Answer, refused: _Refused | None, now: float, secrets: Collection[str]
-) -> TokenRefreshError:
-    secrets = sorted(filter(None, secrets), key=len, reverse=True)
+def _refusal(answer: Answer, refused: _Refused | None, now: float, secrets: Secrets) -> TokenRefreshError:
+    hidden = sorted(filter(None, secrets()), key=len, reverse=True)
     words = answer.body.decode("utf-8", "replace") if refused is None else refused.error_description or ""
-    code = None if refused is None else _excerpt(masked(refused.error, secrets))
-    said = _excerpt(masked(words, secrets))
+    code = None if refused is None else _excerpt(masked(refused.error, hidden))
+    said = _excerpt(masked(words, hidden))
     if 300 <= answer.status < 400:
         said = "redirects are never followed, check token_url"
+    status = f"{answer.status} {code}" if code else f"{answer.status}"
     return TokenRefreshError(
-        f"The token endpoint answered {answer.status}{f' {code}' if code else ''}{f': {said}' if said else ''}.",
+        f"The token endpoint answered {status}{': ' if said else ''}{said}.",
         status_code=answer.status,
         code=code,
         retry_after=retry_after(answer.headers, now),

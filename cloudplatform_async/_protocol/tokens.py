@@ -1,11 +1,13 @@
 """What an access token says of itself, and how long it serves (RFC 7519, RFC 6749, API contract §2)."""
 
+import re
 from base64 import b64decode
 from binascii import Error as Base64Error
+from collections.abc import Callable
 from datetime import UTC, datetime
 from enum import Enum
 from math import inf
-from typing import Any
+from typing import TypeVar
 
 import msgspec
 from attrs import frozen
@@ -14,8 +16,12 @@ from cloudplatform_async.credentials.secrets import Secret, SecretBytes
 from cloudplatform_async.credentials.token_slot import AccessToken, Expiry
 from cloudplatform_async.errors import InsufficientScopeError, TokenExpiredError
 
+T = TypeVar("T")
+
 SKEW = 30.0  # seconds before its end at which a token that nobody can refresh is no longer sent
 _LONGEST = 253_402_300_800  # seconds from the epoch to the year 10000: a later end is no end
+
+_DIGITS = re.compile(r"[0-9]{1,15}")
 
 UNDECODABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 NOTHING = msgspec.Raw(b"null")
@@ -47,10 +53,12 @@ class _Claims(msgspec.Struct):
 
 
 _decode_claims = msgspec.json.Decoder(_Claims).decode
+_decode_names = msgspec.json.Decoder(str | list[str] | None).decode
+_decode_number = msgspec.json.Decoder(int | float | str | None).decode
 
 
 def read_token(secret: Secret, fetched: Instant | None = None) -> AccessToken:
-    """Read what a token says of itself: the ``exp`` and scopes of a JWT, whose signature is the server's concern.
+    """Read the ``exp`` and the scopes of a JWT; its signature is the server's concern.
 
     Args:
         secret: The token; one that is not a JWT says nothing.
@@ -81,26 +89,22 @@ def _claims(secret: Secret) -> _Claims:
 
 def seconds_of(raw: msgspec.Raw) -> float | None:
     """Read a number of seconds; ``None`` for what cannot be one."""
-    value = loosely(raw)
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:
-        value = int(value)  # some token endpoints quote expires_in
-    known = isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < _LONGEST
-    return float(value) if known else None
+    value = _loosely(raw, _decode_number)
+    if isinstance(value, str):  # some token endpoints quote expires_in
+        value = int(value) if _DIGITS.fullmatch(value) else None
+    return float(value) if value is not None and 0 <= value < _LONGEST else None
 
 
 def scopes_of(raw: msgspec.Raw) -> frozenset[str] | None:
     """Read scopes, of a text with spaces (RFC 6749 §3.3) or a list; ``None`` where none are said."""
-    value = loosely(raw)
-    names = value.split() if isinstance(value, str) else value
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        return None
-    return frozenset(names) or None
+    names = _loosely(raw, _decode_names)
+    return frozenset(names.split() if isinstance(names, str) else names or ()) or None
 
 
-def loosely(raw: msgspec.Raw) -> Any:
-    """Decode a part of a JSON text whose type is not certain; ``None`` where it has no value."""
+def _loosely(raw: msgspec.Raw, decode: Callable[[msgspec.Raw], T]) -> T | None:
+    """Decode a part of a JSON text that may be senseless while the rest is not."""
     try:
-        return msgspec.json.decode(raw)
+        return decode(raw)
     except UNDECODABLE:
         return None
 

@@ -41,6 +41,8 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         0
     """
 
+    announces_departures = True
+
     def __init__(
         self,
         *,

@@ -3,10 +3,13 @@
 import asyncio
 
 import aiohttp
+import httpx
+from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
 
 from cloudplatform_async._transport.aiohttp_errors import ERRORS, connect_failure, read_failure
+from cloudplatform_async._transport.departure import leave
 
 
 class Connector(aiohttp.TCPConnector):
@@ -14,10 +17,13 @@ class Connector(aiohttp.TCPConnector):
 
     Attributes:
         reused: Whether the last request got a connection that had carried another before.
+        request: On its way, to be told when its connection is there.
     """
 
     reused = False
+    request: httpx.Request | None = None
     _wire: asyncio.Transport | None = None
+    _protocol: ResponseHandler | None = None
 
     async def connect(
         self, req: aiohttp.ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
@@ -34,6 +40,9 @@ class Connector(aiohttp.TCPConnector):
         else:
             self.reused = connection.transport is self._wire
             self._wire = connection.transport
+            self._protocol = connection.protocol
+            if self.request is not None:
+                leave(self.request)
             return connection
         raise failure
 
@@ -41,6 +50,12 @@ class Connector(aiohttp.TCPConnector):
     def is_open(self) -> bool:
         """Whether the connection was opened, and neither side has closed it."""
         return self._wire is not None and not self._wire.is_closing()
+
+    @property
+    def loss(self) -> OSError | None:
+        """The system's error with which the connection was lost, if it was."""
+        error = self._protocol.exception() if self._protocol is not None else None
+        return error if isinstance(error, OSError) else None
 
     def abort(self) -> None:
         """Close the socket at once, with nothing more sent."""

@@ -1,5 +1,6 @@
 """One aiohttp connection: a session whose connector holds a single socket."""
 
+import asyncio
 from collections.abc import AsyncIterable, AsyncIterator
 from ssl import SSLContext
 from typing import ClassVar
@@ -10,7 +11,8 @@ from yarl import URL
 
 from cloudplatform_async._transport.aiohttp_connection import Answer, Connector
 from cloudplatform_async._transport.aiohttp_errors import ERRORS, read_failure, send_failure
-from cloudplatform_async._transport.paced_body import LARGE, PacedBody
+from cloudplatform_async._transport.paced_body import PacedBody
+from cloudplatform_async._transport.request_body import PIECE, BodyPieces
 from cloudplatform_async._transport.slots import Origin, Slot
 from cloudplatform_async._transport.stale import as_stale
 
@@ -47,6 +49,7 @@ class AiohttpSlot(Slot):
     async def send(self, request: httpx.Request) -> httpx.Response:
         """Send the request; what breaks is raised clear of aiohttp's frames, which hold the headers."""
         body = await self._body_of(request)
+        self._connector.request = request
         try:
             answer = self._answer = await self._session.request(
                 request.method,
@@ -81,6 +84,21 @@ class AiohttpSlot(Slot):
             self._answer.close()
         self._connector.abort()
         await self._session.close()
+        await asyncio.sleep(0)  # in which the event loop closes the socket
+
+    def check_end(self) -> None:
+        """Tell the end of a body without a length from a reset, which aiohttp takes for the same.
+
+        Raises:
+            OSError: The connection was reset.
+        """
+        if (
+            self._answer is not None
+            and (error := self._connector.loss) is not None
+            and "Content-Length" not in self._answer.headers
+            and "Transfer-Encoding" not in self._answer.headers
+        ):
+            raise error
 
     def finish(self) -> None:
         """Note after an answer's end whether aiohttp kept the connection."""
@@ -89,10 +107,10 @@ class AiohttpSlot(Slot):
         self._answer = None
 
     async def _body_of(self, request: httpx.Request) -> "bytes | PacedBody | AsyncIterable[bytes] | None":
-        if not isinstance(request.stream, httpx.ByteStream):
+        if not isinstance(request.stream, httpx.ByteStream | BodyPieces):
             return request.stream if isinstance(request.stream, AsyncIterable) else None
         content = await request.aread()
-        if len(content) <= LARGE:
+        if len(content) <= PIECE:
             return content or None
         return PacedBody(content, request.extensions.get("timeout", {}).get("write"), self._connector.abort)
 
@@ -120,6 +138,7 @@ class _Body(httpx.AsyncByteStream):
     async def __anext__(self) -> bytes:
         chunk = await self._content.readany()
         if not chunk:
+            self._slot.check_end()
             raise StopAsyncIteration
         return chunk
 

@@ -10,6 +10,7 @@ from cloudplatform_async._protocol.token_answers import secrets_of
 from cloudplatform_async._protocol.tokens import Instant, read_token, require_scope, require_unexpired
 from cloudplatform_async._transport.background import Background
 from cloudplatform_async._transport.clock import CLOCK
+from cloudplatform_async._transport.exchange import RawHeaders
 from cloudplatform_async._transport.token_endpoint import TokenEndpoint
 from cloudplatform_async._transport.token_refresh import TokenKeeper
 from cloudplatform_async.credentials import (
@@ -24,8 +25,7 @@ from cloudplatform_async.credentials.token_slot import AccessToken
 from cloudplatform_async.errors import TokenRefreshError
 from cloudplatform_async.settings import Timeouts
 
-RawHeaders = tuple[tuple[bytes, bytes], ...]
-
+_CARRIERS = frozenset({b"x-api-key", b"authorization"})
 _REMEMBERED = 8  # secrets that functions gave last, to be masked in what the server says
 
 
@@ -50,7 +50,7 @@ class Authentication:
         timeouts: Timeouts | None = None,
     ) -> None:
         endpoint = TokenEndpoint(transport=transport, user_agent=user_agent, timeouts=timeouts or Timeouts())
-        self._credentials = credentials
+        self.credentials = credentials
         self._keeper = TokenKeeper(background, endpoint)
         self._given: deque[Secret] = deque(maxlen=_REMEMBERED)
         key, token = credentials.api_key, credentials.access_token
@@ -61,7 +61,7 @@ class Authentication:
     @property
     def identity(self) -> object:
         """Give the object that rate limits are counted by."""
-        return self._credentials.identity
+        return self.credentials.identity
 
     async def headers(self, scope: str | None) -> RawHeaders:
         """Give the headers of one attempt, asking the user's functions afresh.
@@ -80,7 +80,7 @@ class Authentication:
         ready = self.headers_now(scope)
         if ready is not None:
             return ready
-        key = self._credentials.api_key
+        key = self.credentials.api_key
         headers = self._key
         if isinstance(key, SecretFunction):
             headers = (_key_header(await self._asked(key)),)
@@ -96,7 +96,7 @@ class Authentication:
         """
         if self._asks:
             return None
-        holder, token = self._credentials.access_token, self._token
+        holder, token = self.credentials.access_token, self._token
         if isinstance(holder, OAuth):
             token = self._keeper.serving(holder)
             return None if token is None else self._with_token(self._key, token, scope)
@@ -115,7 +115,7 @@ class Authentication:
             TokenRefreshError: The token endpoint failed; ``outcome`` is ``"rejected"``.
         """
         before = dict(sent)
-        holder = self._credentials.access_token
+        holder = self.credentials.access_token
         if isinstance(holder, OAuth):
             await self._replace(holder, before.get(b"authorization", b""))
             return True
@@ -127,7 +127,7 @@ class Authentication:
         Args:
             sent: Headers of an attempt, whose secrets may no longer be the current ones.
         """
-        held = [self._credentials.api_key, self._credentials.access_token, *self._given]
+        held = [self.credentials.api_key, self.credentials.access_token, *self._given]
         texts = [holder.reveal() for holder in held if isinstance(holder, Secret)]
         texts += [
             value.decode("latin-1").removeprefix("Bearer ") for name, value in sent if name in _CARRIERS
@@ -138,13 +138,13 @@ class Authentication:
         return tuple(texts)
 
     async def _next_token(self) -> AccessToken | None:
-        holder = self._credentials.access_token
+        holder = self.credentials.access_token
         if isinstance(holder, OAuth):
             return self._keeper.serving(holder) or await self._keeper.fetched(holder)
         return read_token(await self._asked(holder)) if isinstance(holder, SecretFunction) else self._token
 
     def _with_token(self, headers: RawHeaders, token: AccessToken, scope: str | None) -> RawHeaders:
-        if token.expiry is not None and not isinstance(self._credentials.access_token, OAuth):
+        if token.expiry is not None and not isinstance(self.credentials.access_token, OAuth):
             clock = CLOCK.get()
             require_unexpired(token, Instant(clock.monotonic(), clock.wall()))
         require_scope(token, scope)
@@ -162,9 +162,6 @@ class Authentication:
         checked_secret(secret.reveal(), source.name)
         self._given.append(secret)
         return secret
-
-
-_CARRIERS = frozenset({b"x-api-key", b"authorization"})
 
 
 async def _answer_of(source: SecretFunction) -> str:

@@ -42,6 +42,13 @@ def departure_of(request: httpx.Request) -> Departure | None:
     return departure if isinstance(departure, Departure) else None
 
 
+def leave(request: httpx.Request) -> None:
+    """Say that the first byte of a request is about to be written, to whoever wants to know."""
+    departure = departure_of(request)
+    if departure is not None:
+        departure.leaves()
+
+
 def announces_departures(transport: httpx.AsyncBaseTransport) -> bool:
     """Tell whether a transport calls ``Departure``; of any other nothing is certain once it has a request."""
     return getattr(transport, "announces_departures", False) is True

@@ -1,7 +1,6 @@
 """One request and its whole answer: build, send, read, judge."""
 
-import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -20,14 +19,14 @@ from cloudplatform_async._transport.failures import failure_of
 from cloudplatform_async._transport.flight import Flight
 from cloudplatform_async.errors import ResponseDecodeError
 from cloudplatform_async.settings import BaseURL, Timeouts
-from cloudplatform_async.version import VERSION
+from cloudplatform_async.version import USER_AGENT
 
 RawHeaders = tuple[tuple[bytes, bytes], ...]
 
 _CONSTANT = (
     ("accept", "application/json"),
     ("accept-encoding", "gzip"),
-    ("user-agent", f"cloudplatform-async/{VERSION} python/{sys.version_info[0]}.{sys.version_info[1]}"),
+    ("user-agent", USER_AGENT),
 )
 
 
@@ -113,11 +112,9 @@ class Exchange:
             return error.message.encode()
 
 
-def judged(outcome: Answer | Failure, clock: Clock, secrets: Callable[[], Iterable[str]]) -> Answer | Failure:
-    """Tell a success from the typed error of any other status."""
-    if isinstance(outcome, Failure) or outcome.is_success:
-        return outcome
-    error = status_error(outcome, now=clock.wall(), secrets=secrets())
+def refusal(answer: Answer, clock: Clock, secrets: Iterable[str]) -> Failure:
+    """Make the failure of an answer that is not a success."""
+    error = status_error(answer, now=clock.wall(), secrets=secrets)
     return Failure(error, transient=is_transient(error))
 
 

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Protocol
 
 import httpx
 
+from cloudplatform_async._transport.departure import leave
 from cloudplatform_async._transport.slots import Origin, Slot
 from cloudplatform_async._transport.stale import as_stale
 
@@ -48,6 +49,7 @@ class HttpxSlot(Slot):
         """Send the request, the first one with an eye on the socket that is opened for it."""
         try:
             if self._used:
+                leave(request)
                 response = await self._transport.handle_async_request(request)
             else:
                 response = await self._send_first(request)
@@ -85,18 +87,20 @@ class HttpxSlot(Slot):
 
     async def _send_first(self, request: httpx.Request) -> httpx.Response:
         extensions = request.extensions
-        request.extensions = {**extensions, "trace": self._watching(extensions.get("trace"))}
+        request.extensions = {**extensions, "trace": self._watching(request, extensions.get("trace"))}
         try:
             return await self._transport.handle_async_request(request)
         finally:
             request.extensions = extensions
 
-    def _watching(self, trace: Trace | None) -> Trace:
-        """A ``trace`` extension that notes the socket, then passes the event on to the caller's own."""
+    def _watching(self, request: httpx.Request, trace: Trace | None) -> Trace:
+        """A ``trace`` extension that notes the socket and the departure, then calls the caller's own."""
 
         async def watch(event: str, info: dict[str, Any]) -> None:
             if event.endswith(("connect_tcp.complete", "start_tls.complete")):
                 self._stream = info["return_value"]
+            elif event.endswith("send_request_headers.started"):
+                leave(request)
             if trace is not None:
                 await trace(event, info)
 

@@ -3,8 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 
-LARGE = 64 * 1024
-"""Bytes up to which a body is written at once: the socket's buffer takes it."""
+from cloudplatform_async._transport.request_body import pieces
 
 
 class PacedBody:
@@ -22,16 +21,16 @@ class PacedBody:
     __slots__ = ("_break_off", "_content", "_seconds", "stalled")
 
     def __init__(self, content: bytes, seconds: float | None, break_off: Callable[[], None]) -> None:
-        self._content = memoryview(content)
+        self._content = content
         self._seconds = seconds
         self._break_off = break_off
         self.stalled = False
 
-    async def __aiter__(self) -> AsyncIterator[memoryview]:
-        for start in range(0, len(self._content), LARGE):
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for piece in pieces(self._content):
             timer = self._start_timer()
             try:
-                yield self._content[start : start + LARGE]
+                yield piece
             finally:
                 if timer is not None:
                     timer.cancel()

@@ -40,6 +40,8 @@ class PooledTransport(httpx.AsyncBaseTransport):
         0
     """
 
+    announces_departures = True
+
     def __init__(
         self,
         *,

@@ -10,6 +10,7 @@ import httpx
 from attrs import define, evolve
 
 from cloudplatform_async._protocol.calls import Call
+from cloudplatform_async._protocol.encoding import merged
 from cloudplatform_async._protocol.idempotency import choose_key
 from cloudplatform_async._protocol.responses import Answer
 from cloudplatform_async._protocol.retries import Failure, was_deleted
@@ -18,7 +19,7 @@ from cloudplatform_async._transport.authentication import Authentication
 from cloudplatform_async._transport.clock import CLOCK
 from cloudplatform_async._transport.departure import Departure
 from cloudplatform_async._transport.exceptions import HeldBackError
-from cloudplatform_async._transport.exchange import Exchange, judged
+from cloudplatform_async._transport.exchange import Exchange, refusal
 from cloudplatform_async._transport.flight import Flight
 from cloudplatform_async._transport.state import SharedState
 from cloudplatform_async.errors import (
@@ -32,6 +33,8 @@ from cloudplatform_async.responses import APIResponse
 from cloudplatform_async.settings import RetryPolicy, Timeouts
 
 T = TypeVar("T")
+
+_SHORTEST_SECRET = 4  # characters; to mask shorter header values would only make messages unreadable
 
 
 @define(eq=False, kw_only=True)
@@ -127,9 +130,16 @@ class Sender:
             except HeldBackError:
                 continue
             flight.under_way = False
-            outcome = judged(outcome, flight.clock, self.authentication.secrets)
+            if isinstance(outcome, Answer) and not outcome.is_success:
+                outcome = refusal(outcome, flight.clock, self._secrets(flight, request))
             gate.learn(flight, sent, outcome)
             return await self._renewed(flight, outcome, request)
+
+    def _secrets(self, flight: Flight, request: httpx.Request) -> tuple[str, ...]:
+        """Collect what an error must not repeat: credentials, and header values of the user."""
+        given = merged(self.exchange.headers, flight.call.headers)
+        values = (value for _, value in given if len(value) >= _SHORTEST_SECRET)
+        return (*self.authentication.secrets(request.headers.raw), *values)
 
     def _may_leave(self, flight: Flight) -> bool:
         """Count a request whose turn for a connection has come, unless its group closed meanwhile."""
@@ -149,7 +159,7 @@ class Sender:
         self.state.counters.throttled += outcome.error.status_code == 429
         if outcome.error.status_code != 401 or flight.renewed:
             return outcome
-        flight.renewed = await self.authentication.renew(tuple(request.headers.raw))
+        flight.renewed = await self.authentication.renew(request.headers.raw)
         return evolve(outcome, immediate=flight.renewed)
 
     def _arrive(self, flight: Flight, call: Call[T], answer: Answer) -> APIResponse[T]:

@@ -9,6 +9,8 @@ from anyio import CancelScope
 
 from cloudplatform_async._transport.admission import Admission
 from cloudplatform_async._transport.clock import CLOCK
+from cloudplatform_async._transport.departure import departure_of
+from cloudplatform_async._transport.exceptions import HeldBackError
 from cloudplatform_async._transport.slots import IdleSlots, Origin, Slot
 from cloudplatform_async.settings import PoolLimits
 
@@ -112,6 +114,11 @@ class SlotPool:
         await self._admission.acquire(timeouts.get("pool") if timeouts else None)
         found = False
         try:
+            departure = departure_of(request)
+            if departure is not None and not departure.may_leave():
+                raise HeldBackError(
+                    "The endpoint group was closed while this request waited for a connection."
+                )
             slot = await self._find_or_open(request)
             found = True
         finally:

@@ -1,5 +1,7 @@
 """One request to an OAuth token endpoint and its whole answer."""
 
+from functools import partial
+
 import anyio
 import httpx
 from attrs import frozen
@@ -15,6 +17,7 @@ from cloudplatform_async._protocol.token_answers import (
 from cloudplatform_async._protocol.tokens import Instant
 from cloudplatform_async._transport.bodies import read_body
 from cloudplatform_async._transport.clock import CLOCK
+from cloudplatform_async._transport.exchange import httpx_timeouts
 from cloudplatform_async._transport.failures import without_secrets
 from cloudplatform_async.credentials import OAuth, SecretBytes
 from cloudplatform_async.errors import ResponseDecodeError, ResponseTooLargeError, TokenRefreshError
@@ -48,7 +51,7 @@ class TokenEndpoint:
         clock = CLOCK.get()
         asked = Instant(clock.monotonic(), clock.wall())
         answer = await self._exchange(self._request(oauth))
-        return parse_grant(answer, asked, clock.wall(), secrets_of(oauth))
+        return parse_grant(answer, asked, clock.wall(), partial(secrets_of, oauth))
 
     def _request(self, oauth: OAuth) -> httpx.Request:
         """Build a request with none of the API's headers.
@@ -67,7 +70,7 @@ class TokenEndpoint:
                 (b"user-agent", self.user_agent.encode("ascii")),
             ],
             content=token_form(oauth),
-            extensions={"timeout": _step_timeouts(self.timeouts), "fresh": True},
+            extensions={"timeout": httpx_timeouts(self.timeouts), "fresh": True},
         )
 
     async def _exchange(self, request: httpx.Request) -> Answer:
@@ -82,15 +85,6 @@ class TokenEndpoint:
         except (ResponseDecodeError, ResponseTooLargeError) as error:
             raise TokenRefreshError("The token endpoint's answer could not be read.") from error
         raise TokenRefreshError(f"The token endpoint did not answer within {self.total:g} s.")
-
-
-def _step_timeouts(timeouts: Timeouts) -> dict[str, float | None]:
-    return {
-        "connect": timeouts.connect,
-        "read": timeouts.read,
-        "write": timeouts.write,
-        "pool": timeouts.pool,
-    }
 
 
 def _by_name(headers: httpx.Headers) -> dict[str, str]:

@@ -38,7 +38,10 @@ class TokenKeeper:
     _endpoint: TokenEndpoint
 
     def serving(self, oauth: OAuth) -> AccessToken | None:
-        """Give the token that serves now, and start its early refresh when it is due; ``None`` asks to wait."""
+        """Give the token that serves now, and start its early refresh when that is due.
+
+        ``None`` means that `fetched` must be awaited.
+        """
         slot, clock = oauth.slot, CLOCK.get()
         if slot.token is None:
             return None
@@ -134,15 +137,21 @@ async def _announce(oauth: OAuth) -> None:
     refresh_token = oauth.slot.refresh_token
     if oauth.slot.unannounced is None or refresh_token is None or not isinstance(oauth, OAuthRefreshToken):
         return
-    if oauth.on_rotate is not None:
+    if oauth.on_rotate is None:
+        return
+    try:
         answer = oauth.on_rotate(refresh_token.reveal())
         if isawaitable(answer):
             await answer
+    except ClientStateError as error:  # of a client of its own; ours being closed means something else
+        raise TokenRefreshError("on_rotate failed, so the new access token does not serve yet.") from error
 
 
 def _jobs() -> dict[TokenSlot, _Refresh]:
-    jobs: dict[TokenSlot, _Refresh] = _UNDER_WAY.get({})
-    _UNDER_WAY.set(jobs)
+    jobs = _UNDER_WAY.get(None)
+    if jobs is None:
+        jobs = dict[TokenSlot, _Refresh]()
+        _UNDER_WAY.set(jobs)
     return jobs
 
 

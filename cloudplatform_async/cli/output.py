@@ -64,9 +64,12 @@ async def _write_json(items: AsyncIterator[T]) -> None:
 
 
 async def _write_table(pages: AsyncIterator[Page[T]], columns: Sequence[Column[T]]) -> None:
-    _show(_table([], columns, header=True))
+    header = True
     async for page in pages:
-        _show(_table(page.items, columns, header=False))
+        _show(_table(page.items, columns, header=header))
+        header = False
+    if header:
+        _show(_table([], columns, header=True))
 
 
 def _table(items: Sequence[T], columns: Sequence[Column[T]], *, header: bool) -> Table:

@@ -4,7 +4,6 @@ import asyncio
 import logging
 import socket
 import struct
-import weakref
 from contextlib import ExitStack, suppress
 from threading import Thread
 from typing import Any
@@ -25,25 +24,19 @@ class SocketConnection:
     """The TCP connection under an exchange, as faults treat it."""
 
     def __init__(self, protocol: Any) -> None:
-        # Weak, since the protocol holds the state that holds this.
-        self._protocol = weakref.ref(protocol)
+        self._protocol = protocol
 
     def reset(self) -> None:
         """Break the connection off with RST; what was not yet sent is lost."""
-        transport = self._transport()
-        if transport is not None and not transport.is_closing():
+        transport: asyncio.Transport = self._protocol.transport
+        # A client that left first has nothing to be broken off, and its socket is no longer there.
+        if not transport.is_closing():
             transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
             transport.abort()
 
     def close(self) -> None:
         """Close the connection after everything is sent."""
-        transport = self._transport()
-        if transport is not None:
-            transport.close()
-
-    def _transport(self) -> asyncio.Transport | None:
-        protocol = self._protocol()
-        return None if protocol is None else protocol.transport
+        self._protocol.transport.close()
 
 
 class Server:

@@ -98,7 +98,7 @@ def test_a_server_that_is_not_there_is_a_connection_error(
         (["--output", "xml"], "ndjson"),
         (["--outptu", "json"], "--output"),
         (["--max-items", "many"], "--max-items"),
-        (["--page-size", "0"], "page_size"),
+        (["--page-size", "0"], "from 1 up"),
         (["--timeout", "0"], "--timeout"),
         (["--base-url", "http://api.cloudplatform.dev/v1"], "https://api.cloudplatform.dev/v1"),
         (["--base-url", "https://api.cloudplatform.dev"], "https://api.cloudplatform.dev/v1"),

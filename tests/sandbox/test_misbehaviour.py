@@ -30,6 +30,12 @@ async def client(request: pytest.FixtureRequest, sandbox: Sandbox) -> AsyncItera
         yield client
 
 
+async def under_way(sandbox: Sandbox) -> None:
+    """Wait until the platform works on a request with an idempotency key."""
+    while not sandbox._platform.memory._entries:
+        await anyio.lowlevel.checkpoint()
+
+
 async def slugs(client: httpx.AsyncClient) -> list[str]:
     """The slugs of all projects, without the seeded ones."""
     data = (await client.get("/projects")).json()["data"]
@@ -92,6 +98,20 @@ async def test_a_lost_answer_comes_after_the_work(sandbox: Sandbox, client: http
     assert await slugs(client) == ["s"]
 
 
+@pytest.mark.parametrize("path", ["/projects", "/unknown"])
+@pytest.mark.parametrize("kind", ["reset", "lost_answer"])
+async def test_an_upload_in_pieces_is_met_when_it_is_complete(sandbox, client, kind: str, path: str) -> None:
+    """Also where no work would have read it: the client is not cut off while it is sending."""
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for _ in range(50):
+            yield b" " * 1000
+
+    sandbox.faults.add(kind=kind)
+    with pytest.raises(httpx.ReadError):
+        await client.post(path, content=pieces(), headers={"content-type": "application/json"})
+
+
 @pytest.mark.parametrize("size", [None, 0, 10])
 async def test_a_cut_answer_ends_within_its_body(
     sandbox: Sandbox, client: httpx.AsyncClient, size: int | None
@@ -132,7 +152,7 @@ async def test_a_drip_lasts_longer_than_any_one_read(sandbox: Sandbox, client: h
 
 async def test_a_hanging_request_ends_with_its_client(sandbox: Sandbox, client: httpx.AsyncClient) -> None:
     """The client's timeout is all that ends it; nothing was done."""
-    sandbox.faults.add(kind="hang", times=1)
+    sandbox.faults.add(kind="hang", method="POST")
     with pytest.raises(httpx.ReadTimeout):
         await client.post("/projects", json=PROJECT, timeout=httpx.Timeout(5, read=0.01))
     assert await slugs(client) == []
@@ -140,7 +160,7 @@ async def test_a_hanging_request_ends_with_its_client(sandbox: Sandbox, client: 
 
 async def test_a_hanging_request_can_be_cancelled(sandbox: Sandbox, client: httpx.AsyncClient) -> None:
     """And the client goes on."""
-    sandbox.faults.add(kind="hang", times=1)
+    sandbox.faults.add(kind="hang", method="POST")
     with anyio.move_on_after(0.01) as scope:
         await client.post("/projects", json=PROJECT, timeout=None)
     assert scope.cancelled_caught
@@ -162,9 +182,8 @@ async def test_a_delay_is_within_the_work(sandbox: Sandbox, client: httpx.AsyncC
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(first)
+        await under_way(sandbox)
         while 201 not in statuses:
-            if sandbox.served or sandbox.faults.draw("", "") is None:
-                await anyio.lowlevel.checkpoint()
             statuses.append((await client.post("/projects", json=PROJECT, headers=headers)).status_code)
     assert set(statuses) <= {201, 409}
     assert await slugs(client) == ["s"]
@@ -176,12 +195,29 @@ async def test_a_client_that_leaves_does_not_stop_the_work(served) -> None:
     sandbox.faults.add(delay=0.05, times=1)
     headers = {"x-api-key": sandbox.api_key, "idempotency-key": "k"}
     async with httpx.AsyncClient(base_url=sandbox.base_url, headers=headers) as client:
-        with pytest.raises(httpx.ReadTimeout):
-            await client.post("/projects", json=PROJECT, timeout=httpx.Timeout(5, read=0.01))
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(lambda: client.post("/projects", json=PROJECT))
+            await under_way(sandbox)
+            tasks.cancel_scope.cancel()
         repeat = await client.post("/projects", json=PROJECT)
         while repeat.status_code == 409:
             repeat = await client.post("/projects", json=PROJECT)
     assert (repeat.status_code, repeat.headers["idempotency-replayed"]) == (201, "true")
+
+
+@pytest.mark.parametrize("kind", ["reset", "lost_answer", "cut", "drip", "hang"])
+async def test_a_client_that_left_is_no_trouble(served, caplog, kind: str) -> None:
+    """A fault whose time comes when nobody is there does nothing, and is no error."""
+    sandbox: Sandbox = served()
+    sandbox.faults.add(kind=kind, delay=0.02, times=1)
+    with socket.create_connection(("127.0.0.1", sandbox._server.port)) as connection:
+        connection.sendall(b"GET /openapi.json HTTP/1.1\r\nhost: x\r\n\r\n")
+        while not sandbox._server._state.tasks:
+            await anyio.lowlevel.checkpoint()
+    while kind != "drip" and sandbox._server._state.tasks:
+        await anyio.lowlevel.checkpoint()
+    sandbox.stop()
+    assert caplog.records == []
 
 
 @pytest.mark.parametrize("kind", ["reset", "lost_answer"])

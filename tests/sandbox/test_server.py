@@ -65,7 +65,7 @@ async def test_a_request_under_way_does_not_hold_the_end(kind: str) -> None:
         with sandbox:
             client = httpx.AsyncClient(base_url=sandbox.base_url, headers={"x-api-key": sandbox.api_key})
             tasks.start_soon(ask, client)
-            while sandbox.faults.draw("", "") is None or not sandbox._server._state.tasks:
+            while not sandbox._server._state.tasks:
                 await anyio.lowlevel.checkpoint()
     await client.aclose()
     assert len(errors) == 1
@@ -187,6 +187,16 @@ def test_serve_forever_ends_quietly_with_ctrl_c() -> None:
     before = sandbox_threads()
     Sandbox().serve_forever(ready)
     assert (statuses, sandbox_threads()) == ([401], before)
+
+
+def test_serve_forever_waits_until_ctrl_c() -> None:
+    """Also when the signal comes later, from outside."""
+    main = threading.get_ident()
+    interrupts = threading.Thread(target=signal.pthread_kill, args=(main, signal.SIGINT))
+    before = sandbox_threads()
+    Sandbox().serve_forever(lambda _: interrupts.start())
+    interrupts.join()
+    assert sandbox_threads() == before
 
 
 def test_a_client_that_breaks_http_leaves_no_trace_on_stderr() -> None:
