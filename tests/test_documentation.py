@@ -1,10 +1,12 @@
 """The documentation is true: its commands, its tables, its links; its code blocks are tests of their own."""
 
+import doctest
 import re
 import shlex
 import subprocess
 import sys
 from datetime import date, datetime
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -14,16 +16,25 @@ from cloudplatform_async.cli.errors import EXIT_CODES, USAGE
 from cloudplatform_async.sandbox import Sandbox
 
 ROOT = Path(__file__).parents[1]
-PAGES = {
-    path.name: path.read_text(encoding="utf-8") for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]
-}
-README = PAGES["README.md"]
-BLOCKS = [
-    (page, *block)
-    for page, text in PAGES.items()
-    for block in re.findall(r"^```(\w*)\n(.*?)^```$", text, re.M | re.S)
-]
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def texts(*patterns: str) -> dict[Path, str]:
+    """Files of the repository, in the same order for every worker of a parallel run."""
+    paths = sorted(path for pattern in patterns for path in ROOT.glob(pattern))
+    return {path: path.read_text(encoding="utf-8") for path in paths}
+
+
+def module_name(path: Path) -> str:
+    """The dotted name of a file of the package."""
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts)
+
+
+PAGES = {path.name: text for path, text in texts("*.md", "docs/*.md").items()}
+BLOCKS = [(page, *block) for page, text in PAGES.items() for block in FENCE.findall(text)]
 COMMANDS = [source for page, language, source in BLOCKS if page == "README.md" and language == "sh"]
+SOURCES = texts("cloudplatform_async/**/*.py")
+EXAMPLES = [module_name(path) for path, text in SOURCES.items() if ">>> " in text]
 BAD_INPUT = re.findall(r"^\| `(.+?)`.*? \| `(\w+Error)`: (.*) \|$", PAGES["README.md"], re.MULTILINE)
 
 
@@ -74,6 +85,13 @@ async def test_bad_input_gets_what_the_readme_says(
         with pytest.raises(CloudPlatformError, match=re.escape(message)) as caught:
             await eval(source, names)
     assert (type(caught.value).__name__, caught.value.outcome, sandbox.served) == (kind, "not_sent", 0)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_examples_in_docstrings_do_what_they_say(name: str) -> None:
+    """Those that need an event loop or the platform itself are marked so, and only shown."""
+    result = doctest.testmod(import_module(name))
+    assert result.failed == 0
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Protocol
 import httpx
 
 from cloudplatform_async._transport.departure import leave
+from cloudplatform_async._transport.request_body import steady
 from cloudplatform_async._transport.slots import Origin, Slot
 from cloudplatform_async._transport.stale import as_stale
 
@@ -32,7 +33,7 @@ class HttpxSlot(Slot):
         proxy: The proxy to go through, or ``None``.
     """
 
-    # The TLS layer of asyncio lets an alert of the peer out as it is.
+    # The TLS layer of asyncio lets an alert of the peer out as it is, and the resolver a name too long.
     errors: ClassVar[tuple[type[Exception], ...]] = (httpx.TransportError, ssl.SSLError, UnicodeError)
 
     __slots__ = ("_stream", "_transport", "_used")
@@ -47,6 +48,7 @@ class HttpxSlot(Slot):
 
     async def send(self, request: httpx.Request) -> httpx.Response:
         """Send the request, the first one with an eye on the socket that is opened for it."""
+        steady(request)
         try:
             if self._used:
                 leave(request)
@@ -65,7 +67,7 @@ class HttpxSlot(Slot):
         if isinstance(error, httpx.TransportError):
             _restore_cause(error)
             return error
-        kind = httpx.ConnectError if isinstance(error, UnicodeError) else httpx.ReadError
+        kind = httpx.ReadError if isinstance(error, ssl.SSLError) else httpx.ConnectError
         failure = kind(str(error))
         failure.__cause__ = error
         return failure
@@ -99,7 +101,7 @@ class HttpxSlot(Slot):
         async def watch(event: str, info: dict[str, Any]) -> None:
             if event.endswith(("connect_tcp.complete", "start_tls.complete")):
                 self._stream = info["return_value"]
-            elif event.endswith("send_request_headers.started"):
+            elif event.endswith("send_request_headers.started") and info["request"].method != b"CONNECT":
                 leave(request)
             if trace is not None:
                 await trace(event, info)

@@ -6,6 +6,8 @@ from urllib.request import proxy_bypass_environment as is_bypassed  # type: igno
 
 import httpx
 
+from cloudplatform_async._transport.slots import HIGHEST_PORT
+
 
 class Proxies:
     """The proxy given, or those of the environment as it was at construction.
@@ -59,7 +61,7 @@ def _parse(proxy: str | httpx.URL, option: str, schemes: frozenset[str]) -> http
         url = httpx.URL(text if "://" in text else f"http://{text}")
     except httpx.InvalidURL:
         url = httpx.URL()
-    if url.scheme in schemes and url.host:
+    if url.scheme in schemes and url.host and (url.port or 0) <= HIGHEST_PORT:
         return url
     from cloudplatform_async.errors import ConfigurationError
 

@@ -11,7 +11,7 @@ from cloudplatform_async._transport.admission import Admission
 from cloudplatform_async._transport.clock import CLOCK
 from cloudplatform_async._transport.departure import departure_of
 from cloudplatform_async._transport.exceptions import HeldBackError
-from cloudplatform_async._transport.slots import IdleSlots, Origin, Slot
+from cloudplatform_async._transport.slots import HIGHEST_PORT, IdleSlots, Origin, Slot
 from cloudplatform_async.settings import PoolLimits
 
 _MOST_BUFFERED_CHUNKS = 64
@@ -136,6 +136,8 @@ class SlotPool:
                 if slot.is_usable():
                     return slot
                 await _close(slot)
+        if (url.port or 0) > HIGHEST_PORT:
+            raise httpx.ConnectError(f"There is no port {url.port}.")
         await self._make_room()
         return self._open_slot(url, origin)
 

@@ -10,6 +10,9 @@ from anyio import CancelScope
 Origin = tuple[str, bytes]
 """Scheme and authority: requests with the same origin may share a connection (RFC 9110 §4.3.1)."""
 
+HIGHEST_PORT = 65_535
+"""Httpx lets higher ones pass, and the sockets below raise what nobody expects."""
+
 
 class Slot(ABC):
     """One connection to one origin, opened by its first request, for one request at a time.

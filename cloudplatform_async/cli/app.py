@@ -10,7 +10,7 @@ from cloudplatform_async.cli import errors, projects, sandbox
 
 INTERRUPTED = 130
 
-app = App(
+app: App = App(
     name="cloudplatform",
     help="Work with the Cloud API Platform, or with one that runs on this machine.",
     version=lambda: version("cloudplatform-async"),

@@ -1,6 +1,6 @@
 """Which platform a command talks to, and how it gets there."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated
@@ -35,7 +35,7 @@ CONFIGURED = Connection()
 
 
 @asynccontextmanager
-async def connect(connection: Connection) -> AsyncIterator[AsyncClient]:
+async def connect(connection: Connection) -> AsyncGenerator[AsyncClient]:
     """Open a client for the platform that the options name, and close it at the end.
 
     Args:

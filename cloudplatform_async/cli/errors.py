@@ -50,5 +50,5 @@ def report(error: Exception) -> int:
         The exit code for its class, or for the nearest class above it.
     """
     notes: list[str] = getattr(error, "__notes__", [])
-    print("error:", printable("; ".join([str(error), *notes])), file=sys.stderr)
+    print("error:", printable(" ".join([str(error), *(f"({note})" for note in notes)])), file=sys.stderr)
     return next((EXIT_CODES[kind] for kind in type(error).__mro__ if kind in EXIT_CODES), OTHER)

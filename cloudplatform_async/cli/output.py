@@ -89,7 +89,7 @@ def _show(table: Table) -> None:
     _emit(rendered.get().encode(console.encoding, "replace"))
 
 
-def _as_json(item: T) -> bytes:
+def _as_json(item: attrs.AttrsInstance) -> bytes:
     """Fields in the order of their definition (msgspec sorts those of a slotted class)."""
     return msgspec.json.encode(attrs.asdict(item, recurse=False))
 

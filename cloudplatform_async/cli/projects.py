@@ -10,7 +10,7 @@ from cloudplatform_async import Project
 from cloudplatform_async.cli.connection import CONFIGURED, Connection, connect
 from cloudplatform_async.cli.output import Column, Output, write
 
-app = App(name="projects", help="The projects of the workspace.")
+app: App = App(name="projects", help="The projects of the workspace.")
 
 
 def _minute(moment: datetime | None) -> str | None:

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from urllib.parse import unquote
 
 import anyio
+import anyio.lowlevel
 import httpx
 from starlette.types import ASGIApp, Message, Scope
 
@@ -21,6 +22,8 @@ class InProcessTransport(httpx.AsyncBaseTransport):
             httpx.ReadTimeout: If nothing comes for as long as the request's read timeout.
             httpx.ReadError: If a scripted fault resets the connection.
         """
+        # A network always gives other tasks their turn; without it a loop of requests would starve them.
+        await anyio.lowlevel.checkpoint()
         exchange = _MemoryExchange(request, await request.aread())
         await exchange.run(self._app)
         if exchange.status is None:

@@ -60,7 +60,7 @@ def test_a_message_is_one_harmless_line(capsys: pytest.CaptureFixture[str]) -> N
     error = CloudPlatformError("first\nsecond \x1b[2J")
     error.add_note("after 3 attempts")
     report(error)
-    assert capsys.readouterr().err == "error: first\ufffdsecond \ufffd[2J; after 3 attempts\n"
+    assert capsys.readouterr().err == "error: first\ufffdsecond \ufffd[2J (after 3 attempts)\n"
 
 
 def test_without_credentials_the_message_names_where_they_go(run: Run) -> None:

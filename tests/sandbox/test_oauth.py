@@ -33,8 +33,9 @@ async def test_client_credentials_give_a_token_that_works(
 async def test_a_granted_token_expires(
     sandbox: Sandbox, api: httpx.AsyncClient, form: dict[str, str]
 ) -> None:
-    """After `token_lifetime` seconds."""
+    """After `token_lifetime` seconds, an hour unless it is set."""
     now = sandbox._platform.clock()
+    assert sandbox.token_lifetime == 3600.0
     sandbox.token_lifetime = 90.0
     token = (await api.post(sandbox.token_url, data={**form, "grant_type": "client_credentials"})).json()
     sandbox._platform.clock = lambda: now + 91

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import anyio
 import anyio.lowlevel
@@ -164,6 +165,27 @@ async def test_memory_and_socket_reach_the_same_platform(served: Callable[..., S
 
 
 @anyio_test
+async def test_a_loop_of_requests_in_memory_leaves_other_tasks_their_turn() -> None:
+    """As a real network does."""
+    sandbox = Sandbox(rate_limit=None)
+    turns: list[int] = []
+
+    async def take_turns() -> None:
+        for turn in range(5):
+            await anyio.lowlevel.checkpoint()
+            turns.append(turn)
+
+    async with (
+        httpx.AsyncClient(base_url=sandbox.base_url, transport=sandbox.transport()) as client,
+        anyio.create_task_group() as tasks,
+    ):
+        tasks.start_soon(take_turns)
+        for _ in range(20):
+            await client.get("/projects")
+        assert len(turns) == 5
+
+
+@anyio_test
 async def test_a_transport_alone_keeps_its_platform() -> None:
     """The sandbox itself may be forgotten."""
     sandbox = Sandbox(projects=2)
@@ -189,14 +211,19 @@ def test_serve_forever_ends_quietly_with_ctrl_c() -> None:
     assert (statuses, sandbox_threads()) == ([401], before)
 
 
-def test_serve_forever_waits_until_ctrl_c() -> None:
-    """Also when the signal comes later, from outside."""
-    main = threading.get_ident()
-    interrupts = threading.Thread(target=signal.pthread_kill, args=(main, signal.SIGINT))
-    before = sandbox_threads()
-    Sandbox().serve_forever(lambda _: interrupts.start())
-    interrupts.join()
-    assert sandbox_threads() == before
+def test_serve_forever_waits_while_it_is_served(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a `ready` too, and Ctrl-C ends the wait."""
+    waiting: list[bool] = []
+
+    def interrupted(_seconds: float) -> None:
+        waiting.append(sandbox._server is not None)
+        if len(waiting) == 2:
+            raise KeyboardInterrupt
+
+    sandbox = Sandbox()
+    monkeypatch.setattr("cloudplatform_async.sandbox.sandbox.time", SimpleNamespace(sleep=interrupted))
+    sandbox.serve_forever()
+    assert (waiting, sandbox._server) == ([True, True], None)
 
 
 def test_a_client_that_breaks_http_leaves_no_trace_on_stderr() -> None:

@@ -239,4 +239,6 @@ async def fetch(transport: Transport, request: httpx.Request) -> bytes:
 
 async def get(transport: Transport, url: str, **extensions: object) -> bytes:
     """Get a URL's raw body."""
-    return await fetch(transport, request_for(url, **extensions))
+    request = request_for(url)
+    request.extensions.update(extensions)
+    return await fetch(transport, request)

@@ -131,6 +131,15 @@ async def test_an_unknown_host_is_a_connect_error(transport_class: type[Transpor
     await transport.aclose()
 
 
+async def test_an_impossible_port_is_a_typed_error(transport_class: type[Transport]) -> None:
+    """What httpx lets pass is refused before anything is sent."""
+    transport = transport_class()
+    with pytest.raises(httpx.ConnectError):
+        await get(transport, "http://127.0.0.1:99999/")
+    assert transport.connections == 0
+    await transport.aclose()
+
+
 async def test_a_silent_tls_server_is_a_connect_timeout(transport_class: type[Transport]) -> None:
     """The bound on connecting includes the TLS handshake."""
     transport = transport_class(verify=trusting())
@@ -216,9 +225,7 @@ async def test_a_body_arrives_byte_for_byte(transport_class: type[Transport], si
 
 async def test_compressed_bytes_are_handed_over_raw(transport_class: type[Transport]) -> None:
     """Inflating is bounded elsewhere; a header that comes twice comes twice."""
-    head = (
-        b"HTTP/1.1 404 Not Found\r\nContent-Encoding: gzip\r\nX-A: 1\r\nX-A: 2\r\nContent-Length: 3\r\n\r\n"
-    )
+    head = b"HTTP/1.1 404 No\r\nContent-Encoding: gzip\r\nX-A: 1\r\nX-A: 2\r\ncontent-Length: 3\r\n\r\n"
     transport = transport_class()
     with Server(send(head + b"\x1f\x8b\x08")) as server:
         response = await transport.handle_async_request(request_for(server.url))

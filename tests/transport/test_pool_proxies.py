@@ -37,7 +37,13 @@ def test_the_environment_names_a_proxy_for_each_scheme(monkeypatch: pytest.Monke
 
 @pytest.mark.parametrize(
     "url",
-    ["http://127.0.0.1:8000/", "http://127.9.9.9/", "http://[::1]:1/", "http://localhost/", "http://x.localhost/"],
+    [
+        "http://127.0.0.1:8000/",
+        "http://127.9.9.9/",
+        "http://[::1]:1/",
+        "http://localhost/",
+        "http://x.localhost/",
+    ],
 )
 def test_the_loopback_never_goes_through_the_environments_proxy(
     monkeypatch: pytest.MonkeyPatch, url: str
@@ -50,7 +56,14 @@ def test_the_loopback_never_goes_through_the_environments_proxy(
 
 @pytest.mark.parametrize(
     ("no_proxy", "direct"),
-    [("api.example", True), (".example", True), ("*", True), ("api.example:8443", True), ("pi.example", False), ("", False)],
+    [
+        ("api.example", True),
+        (".example", True),
+        ("*", True),
+        ("api.example:8443", True),
+        ("pi.example", False),
+        ("", False),
+    ],
 )
 def test_no_proxy_names_what_is_reached_directly(
     monkeypatch: pytest.MonkeyPatch, no_proxy: str, direct: bool
@@ -75,10 +88,12 @@ def test_an_untrusted_environment_is_not_read(monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.parametrize("transport_class", [PooledTransport, AiohttpTransport])
-@pytest.mark.parametrize("proxy", ["ftp://user:hunter2@proxy.example", "http://", "http://user:hunter2@[nonsense"])
+@pytest.mark.parametrize(
+    "proxy", ["ftp://user:hunter2@proxy.example", "http://", "http://user:hunter2@proxy.example:99999"]
+)
 def test_an_impossible_proxy_is_refused_at_construction(transport_class: type[Transport], proxy: str) -> None:
     """The message names the option and not the password."""
-    with pytest.raises(ConfigurationError, match="proxy is not") as caught:
+    with pytest.raises(ConfigurationError, match=r"^proxy: ") as caught:
         transport_class(proxy=proxy)
     assert "hunter2" not in str(caught.value)
 

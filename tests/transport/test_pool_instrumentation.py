@@ -1,0 +1,106 @@
+"""What is built to watch or replace httpx's connections works on the pool's, and importing it stays cheap."""
+
+import ssl
+import subprocess
+import sys
+
+import httpx
+import pytest
+import respx
+
+from cloudplatform_async._transport.pool import PooledTransport
+from cloudplatform_async.errors import ConfigurationError
+from tests.transport.servers import Server, answer, get, identified, trusting
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_respx_answers_in_place_of_the_network() -> None:
+    """Its httpcore mocks take the pool's requests, again and again."""
+    transport = PooledTransport()
+    with respx.mock(using="httpcore") as router:
+        route = router.get("https://api.example/v1/projects").respond(json={"data": []})
+        for _ in range(3):
+            assert await get(transport, "https://api.example/v1/projects") == b'{"data":[]}'
+        await transport.aclose()
+    assert route.call_count == 3
+
+
+async def test_a_wrapper_round_httpxs_transport_sees_each_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The OpenTelemetry instrumentor replaces ``AsyncHTTPTransport.handle_async_request`` in this way."""
+    seen: list[str] = []
+    original = httpx.AsyncHTTPTransport.handle_async_request
+
+    async def watched(self: httpx.AsyncHTTPTransport, request: httpx.Request) -> httpx.Response:
+        seen.append(request.url.path)
+        return await original(self, request)
+
+    monkeypatch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", watched)
+    transport = PooledTransport()
+    with Server(answer) as server:
+        await get(transport, f"{server.url}/first")
+        await get(transport, f"{server.url}/second")
+        await transport.aclose()
+    assert seen == ["/first", "/second"]
+
+
+async def test_a_callers_trace_is_called_for_each_request() -> None:
+    """The pool's own look at a new connection does not take the place of the caller's."""
+    events: list[str] = []
+
+    async def trace(event: str, info: dict[str, object]) -> None:
+        events.append(event)
+
+    transport = PooledTransport()
+    with Server(answer) as server:
+        for _ in range(2):
+            await get(transport, server.url, trace=trace)
+        await transport.aclose()
+    assert events.count("connection.connect_tcp.complete") == 1
+    assert events.count("http11.response_closed.complete") == 2
+
+
+async def test_one_context_serves_all_tls_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Loading the trusted authorities takes longer than a request: it happens once, when needed."""
+    made: list[ssl.SSLContext] = []
+
+    def create(**options: object) -> ssl.SSLContext:
+        made.append(trusting())
+        return made[-1]
+
+    monkeypatch.setattr(httpx, "create_ssl_context", create)
+    transport = PooledTransport()
+    assert made == []
+    with Server(answer, tls=identified()) as server:
+        for _ in range(3):
+            await get(transport, server.url, fresh=True)
+        await transport.aclose()
+    assert len(made) == 1
+
+
+async def test_a_broken_certificate_file_of_the_environment_is_a_connect_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """SSL_CERT_FILE is read with the first connection; what is wrong with it comes out typed."""
+    monkeypatch.setenv("SSL_CERT_FILE", "/nonexistent.pem")
+    transport = PooledTransport()
+    with pytest.raises(httpx.ConnectError, match="trusted certificates"):
+        await get(transport, "https://127.0.0.1:1")
+    assert (transport.connections, transport.waiting) == (0, 0)
+    await transport.aclose()
+
+
+def test_a_path_without_certificates_is_refused_at_construction() -> None:
+    """The message names the path."""
+    with pytest.raises(ConfigurationError, match=r"/nonexistent\.pem"):
+        PooledTransport(verify="/nonexistent.pem")
+
+
+def test_importing_and_constructing_loads_no_network_library() -> None:
+    """The first connection loads httpcore; aiohttp and trio are never loaded for this transport."""
+    program = (
+        "import sys; from cloudplatform_async._transport.pool import PooledTransport as P; P();"
+        "print({'httpcore', 'certifi', 'aiohttp', 'trio'} & set(sys.modules))"
+    )
+    printed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert printed.stdout == "set()\n"
