@@ -94,12 +94,13 @@ def _payload_decoder(model: Any) -> Decode[Payload[Any]]:
     bare: _Read[Any] = msgspec.json.Decoder(model).decode if is_native(model) else _converted(model)
 
     def read(body: bytes) -> Payload[Any]:
-        try:
-            answer = enveloped(body)
-            return Payload(answer.data, answer.meta or {})
-        except _UNREADABLE as error:
-            if "data" in (names := _names(body)) and names <= _ENVELOPE_NAMES:
-                _refuse(error)
+        if b'"data"' in body or b"\\" in body:  # else it is bare for certain: no name can be escaped
+            try:
+                answer = enveloped(body)
+                return Payload(answer.data, answer.meta or {})
+            except _UNREADABLE as error:
+                if "data" in (names := _names(body)) and names <= _ENVELOPE_NAMES:
+                    _refuse(error)
         return Payload(bare(body), {})
 
     return _honest(read)

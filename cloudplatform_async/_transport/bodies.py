@@ -24,7 +24,7 @@ async def read_body(response: httpx.Response, limit: int) -> bytes:
         httpx.TransportError: When the connection fails meanwhile.
     """
     try:
-        inflater = _inflater(response.headers.get("content-encoding"), limit)
+        inflater = _inflater(_coding_of(response), limit)
         chunks: list[bytes] = []
         size = 0
         async for chunk in response.stream:  # type: ignore[union-attr]  # async transports give async streams
@@ -38,6 +38,11 @@ async def read_body(response: httpx.Response, limit: int) -> bytes:
     if inflater and chunks:
         inflater.check_complete()
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def _coding_of(response: httpx.Response) -> str | None:
+    codings = [value for name, value in response.headers.raw if name.lower() == b"content-encoding"]
+    return b", ".join(codings).decode("latin-1") if codings else None
 
 
 def _inflater(coding: str | None, limit: int) -> "_Inflater | None":

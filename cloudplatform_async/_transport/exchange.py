@@ -17,12 +17,14 @@ from cloudplatform_async._transport.departure import EXTENSION, Departure, annou
 from cloudplatform_async._transport.exceptions import HeldBackError
 from cloudplatform_async._transport.failures import failure_of
 from cloudplatform_async._transport.flight import Flight
+from cloudplatform_async._transport.target_url import TargetURL
 from cloudplatform_async.errors import ResponseDecodeError
 from cloudplatform_async.settings import BaseURL, Timeouts
 from cloudplatform_async.version import USER_AGENT
 
 RawHeaders = tuple[tuple[bytes, bytes], ...]
 
+_WITH_LENGTH = frozenset({"POST", "PUT", "PATCH"})  # also without a body (RFC 9110 §8.6)
 _CONSTANT = (
     ("accept", "application/json"),
     ("accept-encoding", "gzip"),
@@ -45,8 +47,13 @@ class Exchange:
     base: BaseURL
     limit: int
     headers: tuple[tuple[str, str], ...] = ()
+    _url: httpx.URL = field(init=False)
     _constant: RawHeaders = field(init=False)
     _announced: bool = field(init=False)
+
+    @_url.default
+    def _parse_base(self) -> httpx.URL:
+        return httpx.URL(str(self.base))
 
     @_constant.default
     def _prepare_headers(self) -> RawHeaders:
@@ -71,17 +78,22 @@ class Exchange:
             own.append((b"idempotency-key", flight.key.encode()))
         if call.body is not None:
             own.append((b"content-type", b"application/json"))
-        return httpx.Request(
+        if call.body is not None or call.method in _WITH_LENGTH:
+            own.append((b"content-length", b"%d" % len(call.body or b"")))
+        request = httpx.Request(
             call.method,
-            f"{self.base}{call.target}",
+            self._url,
             headers=[*headers, *credentials, *own],
-            content=call.body,
+            stream=httpx.ByteStream(call.body or b""),
             extensions={
                 "timeout": httpx_timeouts(flight.timeouts),
                 "fresh": flight.wants_fresh,
                 EXTENSION: departure,
             },
         )
+        request.url = TargetURL(self._url, (self.base.prefix + call.target).encode())
+        request.read()  # lets transports and mocks have the body whole
+        return request
 
     async def run(self, request: httpx.Request, departure: Departure) -> Answer | Failure:
         """Send a request and read the answer whole; what the network does wrong is a ``Failure``.

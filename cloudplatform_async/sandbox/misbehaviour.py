@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeAlias
 
 import anyio
-from attrs import frozen
+from attrs import evolve, frozen
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -59,10 +59,16 @@ class Exchange:
         await self.app(self.scope, self.receive, keep)
         return messages
 
-    async def discard_request(self) -> None:
-        """Read what the client sends, so that it is done with sending when it is met by the fault."""
-        while (await self.receive()).get("more_body", False):
-            pass
+    async def received(self) -> "Exchange":
+        """The same exchange, once the client has sent its whole request and only waits for the answer."""
+        messages = [await self.receive()]
+        while messages[-1].get("more_body", False):
+            messages.append(await self.receive())
+
+        async def replay() -> Message:
+            return messages.pop(0) if messages else await self.receive()
+
+        return evolve(self, receive=replay)
 
     async def client_gone(self) -> None:
         """Wait until the client is no longer there."""
@@ -75,11 +81,11 @@ Behaviour: TypeAlias = Callable[[Fault, Exchange], Awaitable[None]]
 
 async def misbehave(fault: Fault, exchange: Exchange) -> None:
     """Serve one request in the way of the fault."""
-    await _BEHAVIOURS[fault.kind](fault, exchange)
+    # Broken off while it sends, a client would see a failed write or a failed read, as chance has it.
+    await _BEHAVIOURS[fault.kind](fault, await exchange.received())
 
 
 async def _status(fault: Fault, exchange: Exchange) -> None:
-    await exchange.discard_request()
     await anyio.sleep(fault.delay)
     body = fault.body
     if body is None and fault.status >= 400:
@@ -94,7 +100,6 @@ async def _delay(fault: Fault, exchange: Exchange) -> None:
 
 
 async def _reset(fault: Fault, exchange: Exchange) -> None:
-    await exchange.discard_request()
     await anyio.sleep(fault.delay)
     await exchange.reset()
 
@@ -127,7 +132,6 @@ async def _drip(fault: Fault, exchange: Exchange) -> None:
 
 
 async def _hang(fault: Fault, exchange: Exchange) -> None:
-    await exchange.discard_request()
     exchange.receipt(None)
     await anyio.sleep(fault.delay)
     await exchange.client_gone()
