@@ -9,17 +9,7 @@ from typing import Any, NoReturn, Self, TypeVar, overload
 import httpx
 from attrs import evolve
 
-from cloudplatform_async._protocol.calls import Call, group_of, target_of
-from cloudplatform_async._protocol.conversion import Payload, nothing, payload_decoder
-from cloudplatform_async._protocol.encoding import (
-    Query,
-    checked_headers,
-    checked_method,
-    checked_path,
-    json_body,
-    merged,
-    query_string,
-)
+from cloudplatform_async._protocol.encoding import Query, checked_headers, merged
 from cloudplatform_async._protocol.idempotency import AUTO, IdempotencyKey
 from cloudplatform_async._transport.authentication import Authentication
 from cloudplatform_async._transport.exchange import Exchange
@@ -28,8 +18,9 @@ from cloudplatform_async._transport.sender import Sender
 from cloudplatform_async._transport.state import SharedState
 from cloudplatform_async.credentials import Credentials, KeySource, TokenSource
 from cloudplatform_async.credentials.secrets import is_blank
-from cloudplatform_async.environment import ACCESS_TOKEN, API_KEY, BASE_URL, read_environment
+from cloudplatform_async.environment import BASE_URL, choose_credentials, read_environment
 from cloudplatform_async.errors import ConfigurationError
+from cloudplatform_async.resources.operations import any_operation
 from cloudplatform_async.resources.projects import Projects
 from cloudplatform_async.resources.usage import UsageMetrics
 from cloudplatform_async.responses import APIResponse
@@ -85,13 +76,11 @@ class AsyncClient:
         max_response_bytes: int = 64 * 2**20,
     ) -> None:
         found = read_environment(env_file)
-        credentials = _credentials(api_key, access_token, found)
+        credentials = choose_credentials(api_key, access_token, found)
         base = parse_base_url(base_url if base_url is not None else found.get(BASE_URL, DEFAULT_BASE_URL))
-        if transport is not None and limits is not None:
-            raise ConfigurationError("limits= belongs to the default transport; give them to your own transport=.")
         state = SharedState(
             base=base,
-            transport=transport or PooledTransport(limits=_instance("limits", limits, PoolLimits)),
+            transport=_transport(transport, limits),
             max_response_bytes=_bytes("max_response_bytes", max_response_bytes),
         )
         self._owner: AsyncClient | None = None
@@ -132,7 +121,7 @@ class AsyncClient:
             headers: Sent with every call, beside those of the client it is made from.
 
         Raises:
-            ConfigurationError: For credentials that cannot be sent.
+            ConfigurationError: For credentials that are blank or cannot be sent.
             InvalidRequestError: For headers that are the client's own, or cannot be sent.
 
         Example:
@@ -140,6 +129,10 @@ class AsyncClient:
         """
         sender = self._sender
         authentication = sender.authentication
+        if is_blank(api_key) or is_blank(access_token):
+            raise ConfigurationError(
+                "A blank credential would leave a view speaking as its client; pass one."
+            )
         if api_key is not None or access_token is not None:
             credentials = authentication.credentials.replaced(api_key, access_token)
             authentication = _authentication(credentials, sender.state)
@@ -231,22 +224,18 @@ class AsyncClient:
             >>> answer = await client.request("GET", "/projects/prj_01")  # doctest: +SKIP
             >>> answer.data["name"], answer.request_id  # doctest: +SKIP
         """
-        target = target_of(checked_path(path), query_string(params))
-        call: Call[Any] = Call(
-            method=checked_method(method),
-            target=target,
-            group=group_of(target),
-            decode=nothing if model is None else payload_decoder(model),
-            body=None if json is None else json_body(json),
-            headers=checked_headers(headers),
+        call = any_operation(
+            method,
+            path,
+            params=params,
+            json=json,
+            model=model,
+            headers=headers,
             idempotency_key=idempotency_key,
             timeouts=_timeouts(timeout),
         )
         response = await self._sender.send(call)
-        if model is None:
-            return response
-        payload: Payload[Any] = response.data
-        return evolve(response, data=payload.data, meta=payload.meta)
+        return evolve(response, data=response.data.data, meta=response.data.meta)
 
     def statistics(self) -> ClientStatistics:
         """Take a snapshot of what the client and its views have done and are doing."""
@@ -274,24 +263,22 @@ class AsyncClient:
     def __del__(self) -> None:
         sender = getattr(self, "_sender", None)  # absent where the constructor refused
         if sender is not None and self._owner is None and not sender.state.closed:
-            warnings.warn(f"{self!r} was never closed; use `async with` or aclose().", ResourceWarning, source=self)
-
-
-def _credentials(
-    api_key: KeySource | None, access_token: TokenSource | None, found: Mapping[str, str]
-) -> Credentials:
-    """Take the credentials that were passed, else those that were found: never some of both."""
-    if not (_is_absent(api_key) and _is_absent(access_token)):
-        return Credentials.of(api_key, access_token)
-    return Credentials.of(found.get(API_KEY), found.get(ACCESS_TOKEN))
+            text = f"{self!r} was never closed; use `async with` or aclose()."
+            warnings.warn(text, ResourceWarning, stacklevel=1, source=self)
 
 
 def _authentication(credentials: Credentials, state: SharedState) -> Authentication:
     return Authentication(credentials, state.transport, state.background, user_agent=USER_AGENT)
 
 
-def _is_absent(source: object) -> bool:
-    return source is None or is_blank(source)
+def _transport(
+    transport: httpx.AsyncBaseTransport | None, limits: PoolLimits | None
+) -> httpx.AsyncBaseTransport:
+    if transport is None:
+        return PooledTransport(limits=_instance("limits", limits, PoolLimits))
+    if limits is not None:
+        raise ConfigurationError("limits= are the default transport's; give them to your own transport=.")
+    return _instance("transport", transport, httpx.AsyncBaseTransport)
 
 
 def _timeouts(value: Timeouts | float | None) -> Timeouts | None:
@@ -304,7 +291,7 @@ def _instance(name: str, value: Any, kind: type[T]) -> T:
     return kind() if value is None else value
 
 
-def _bytes(name: str, value: int) -> int:
+def _bytes(name: str, value: object) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise ConfigurationError(f"{name} must be a whole number of bytes from 1 up, not {value!r}.")
     return value

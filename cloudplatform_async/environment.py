@@ -4,6 +4,8 @@ import os
 from collections.abc import Mapping
 from os import PathLike
 
+from cloudplatform_async.credentials import Credentials, KeySource, TokenSource
+from cloudplatform_async.credentials.secrets import is_blank
 from cloudplatform_async.errors import ConfigurationError
 
 BASE_URL = "CLOUD_API_BASE_URL"
@@ -21,6 +23,19 @@ def read_environment(env_file: str | PathLike[str] | None) -> Mapping[str, str]:
     return {name: values[name] for name in (BASE_URL, API_KEY, ACCESS_TOKEN) if name in values}
 
 
+def choose_credentials(
+    api_key: KeySource | None, access_token: TokenSource | None, found: Mapping[str, str]
+) -> Credentials:
+    """Take the credentials that were passed, else those that were found: never some of both.
+
+    Raises:
+        ConfigurationError: Where there are none, or one that cannot be sent.
+    """
+    if all(source is None or is_blank(source) for source in (api_key, access_token)):
+        api_key, access_token = found.get(API_KEY), found.get(ACCESS_TOKEN)
+    return Credentials.of(api_key, access_token)
+
+
 def _present(values: Mapping[str, str | None]) -> dict[str, str]:
     return {name: value for name, value in values.items() if value and value.strip()}
 
@@ -36,4 +51,6 @@ def _read_file(path: str | PathLike[str]) -> dict[str, str]:
         with open(path, encoding="utf-8") as stream:
             return _present(dotenv_values(stream=stream, interpolate=False))
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"env_file {os.fspath(path)!r} cannot be read: {type(error).__name__}.") from None
+        raise ConfigurationError(
+            f"env_file {os.fspath(path)!r} cannot be read: {type(error).__name__}."
+        ) from None

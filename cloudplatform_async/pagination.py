@@ -7,7 +7,7 @@ from typing import Generic, Self, TypeVar
 
 from attrs import evolve
 
-from cloudplatform_async._paging.overlap import Drift, Overlap
+from cloudplatform_async._paging.overlap import Drift
 from cloudplatform_async._paging.source import Fetched, Page, PageSource
 from cloudplatform_async._paging.stream import PageStream
 from cloudplatform_async._protocol.checkpoints import Checkpoint, decode_checkpoint, list_identity
@@ -52,7 +52,6 @@ class Paginator(Generic[T]):
         self._limit = start.limit
         self._stream = PageStream(source, start.position, whole_number("ahead", ahead, least=0))
         self._left = inf if max_items is None else whole_number("max_items", max_items, least=0)
-        self._overlap = Overlap(ahead + 2)
         self._rows: list[T] = []
         self._places: list[int] | None = None  # of the rows on their page, where that has gaps
         self._index = 0
@@ -64,12 +63,9 @@ class Paginator(Generic[T]):
     async def __anext__(self) -> T:
         if self._index == 1:
             self._stream.look_ahead(self._left)
-        try:
-            item = self._rows[self._index]
-        except IndexError:
-            if not await self._turn():
-                raise StopAsyncIteration from None
-            item = self._rows[0]
+        if self._index == len(self._rows) and not await self._turn():
+            raise StopAsyncIteration
+        item = self._rows[self._index]
         self._index += 1
         return item
 
@@ -88,7 +84,7 @@ class Paginator(Generic[T]):
     @property
     def drift(self) -> Drift:
         """How the list has moved during the walk so far."""
-        return self._overlap.drift
+        return self._stream.drift
 
     @property
     def checkpoint(self) -> str:
@@ -100,7 +96,8 @@ class Paginator(Generic[T]):
         done = self._base + self._index
         if self._places is not None and self._index:
             done = self._places[self._index - 1] + 1
-        return Checkpoint(position=self._stream.position, offset=done, limit=self._limit).encode(self._identity)
+        checkpoint = Checkpoint(position=self._stream.position, offset=done, limit=self._limit)
+        return checkpoint.encode(self._identity)
 
     async def aclose(self) -> None:
         """End the walk, and wait until nothing of it is under way."""
@@ -117,8 +114,12 @@ class Paginator(Generic[T]):
         await self.aclose()
 
     async def _turn(self) -> bool:
-        """Take the next page that has items to hand out; ``False`` where there is none."""
+        """Take the next page that has items to hand out; ``False`` where there is none.
+
+        From the second page on it fetches ahead, so that a consumer may dwell on any item.
+        """
         while self._left > 0:
+            is_first = self._stream.current is None
             try:
                 fetched = await self._stream.turn()
             except CloudPlatformError as error:
@@ -127,6 +128,8 @@ class Paginator(Generic[T]):
             if fetched is None:
                 return False
             self._take(fetched)
+            if not is_first:
+                self._stream.look_ahead(self._left)
             if self._rows:
                 return True
         return False
@@ -134,28 +137,23 @@ class Paginator(Generic[T]):
     def _take(self, fetched: Fetched[T]) -> None:
         """Make a page the current one: without what was handed out before, and no more than is wanted."""
         self._base, self._skip = self._skip, 0
-        items, self._places = fetched.page.items, None
-        if fetched.facts.page is not None:
-            self._places = self._overlap.places_of_new(items, fetched.facts.total)
+        items, self._places = fetched.page.items, fetched.places
         if self._places is not None:
-            self._places = [place for place in self._places if place >= self._base]
             items = [items[place] for place in self._places]
         elif self._base:
             items = items[self._base :]
         self._rows = items if len(items) <= self._left else items[: int(self._left)]
         self._left -= len(self._rows)
         self._index = 0
+        if not self._left:
+            self._stream.stop()
 
     async def _next_page(self) -> Page[T] | None:
         """Hand out what is left of the current page, else the next."""
-        if self._index >= len(self._rows):
-            is_second = self._stream.current is not None
-            if is_second:
-                self._stream.look_ahead(self._left)
+        if self._index == len(self._rows):
+            self._stream.look_ahead(self._left)
             if not await self._turn():
                 return None
-            if is_second:
-                self._stream.look_ahead(self._left)
         rows, self._index = self._rows[self._index :], len(self._rows)
         return evolve(self._stream.current.page, items=rows) if self._stream.current else None
 

@@ -1,11 +1,12 @@
 """Notices what a numbered list shows twice, or may have hidden, because it changed during the walk."""
 
+from collections import deque
 from collections.abc import Hashable, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
-from attrs import evolve, frozen
+from attrs import frozen
 
-T = TypeVar("T")
+from cloudplatform_async.errors import PaginationLoopError
 
 
 @frozen(kw_only=True)
@@ -22,30 +23,55 @@ class Drift:
 
 
 class Overlap:
-    """Compares each page with the pages shortly before it, by the ids of their items."""
+    """Compares each page with the pages shortly before it, by the ids of their items.
+
+    Args:
+        pages: How many pages back an item may turn up again.
+    """
 
     def __init__(self, pages: int) -> None:
         self.drift = Drift()
-        self._pages = pages
-        self._recent: list[frozenset[Hashable]] = []
+        self._recent: deque[frozenset[Hashable]] = deque(maxlen=pages)
         self._total: int | None = None
 
     def places_of_new(self, items: Sequence[Any], total: int | None) -> list[int] | None:
-        """Tell which items of the next page are new; ``None`` where all are."""
-        missed = max(0, (self._total or 0) - total) if total is not None else 0
+        """Tell which items of the next page are new; ``None`` where all are.
+
+        Raises:
+            PaginationLoopError: For a whole page that came before, in a list that has not grown by as much.
+        """
+        ids = _ids_of(items)
+        page = _set_of(ids)
+        grown = 0 if total is None or self._total is None else total - self._total
+        if page and page in self._recent and grown < len(page):
+            raise PaginationLoopError("The server repeats itself: it gave a whole page a second time.")
+        places = self._places_of_new(ids, page)
+        self._recent.append(page)
         self._total = total
-        ids = [_id_of(item) for item in items]
-        seen = frozenset[Hashable]().union(*self._recent)
-        self._recent = [*self._recent, frozenset(ids) - {None}][-self._pages :]
-        places = [place for place, each in enumerate(ids) if each not in seen]
-        repeated = len(items) - len(places)
-        if missed or repeated:
-            self.drift = evolve(
-                self.drift, repeated=self.drift.repeated + repeated, missed=self.drift.missed + missed
+        if places is not None or grown < 0:
+            repeated = 0 if places is None else len(ids) - len(places)
+            self.drift = Drift(
+                repeated=self.drift.repeated + repeated, missed=self.drift.missed + max(0, -grown)
             )
-        return places if repeated else None
+        return places
+
+    def _places_of_new(self, ids: list[Any], page: frozenset[Hashable]) -> list[int] | None:
+        if all(page.isdisjoint(before) for before in self._recent):
+            return None
+        seen = frozenset[Hashable]().union(*self._recent)
+        return [place for place, each in enumerate(ids) if each not in seen]
 
 
-def _id_of(item: Any) -> Hashable | None:
-    found = item.get("id") if isinstance(item, dict) else getattr(item, "id", None)
-    return found if isinstance(found, (str, int)) else None
+def _ids_of(items: Sequence[Any]) -> list[Any]:
+    """List the ids of a page, ``None`` for what has none; all rows of a page are of one kind."""
+    if items and isinstance(items[0], dict):
+        return [row.get("id") for row in items]
+    return [getattr(item, "id", None) for item in items]
+
+
+def _set_of(ids: list[Any]) -> frozenset[Hashable]:
+    try:
+        page = frozenset(ids)
+        return page - {None} if None in page else page
+    except TypeError:  # no ids of ours: some are lists or objects
+        return frozenset()

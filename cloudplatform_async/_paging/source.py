@@ -2,16 +2,17 @@
 
 from typing import Generic, TypeVar
 
-from attrs import define, evolve, field, frozen
+from attrs import Factory, define, evolve, field, frozen
 
+from cloudplatform_async._paging.window import Errand
 from cloudplatform_async._protocol.calls import Call, group_of, target_of
 from cloudplatform_async._protocol.conversion import PageEnvelope, page_decoder
 from cloudplatform_async._protocol.encoding import query_string
 from cloudplatform_async._protocol.links import follow
 from cloudplatform_async._protocol.page_walk import PageFacts, Position, Walk, facts_of, next_position
 from cloudplatform_async._protocol.responses import Answer
-from cloudplatform_async._transport.background import Job
 from cloudplatform_async._transport.sender import Sender
+from cloudplatform_async.errors import PaginationLoopError
 
 T = TypeVar("T")
 
@@ -41,7 +42,17 @@ class Page(Generic[T]):
 
 @define(eq=False, kw_only=True)
 class Fetched(Generic[T]):
-    """A page, where it was asked for, and what its answer said about the rest of the list."""
+    """A page on its way through a walk.
+
+    Attributes:
+        page: For the consumer.
+        asked: Where it was asked for.
+        facts: What its answer said about the rest of the list.
+        target: Path and query of its request.
+        following: Where the next page is, once that is known.
+        is_followed: That is known.
+        places: Of the items that are new, where some came on an earlier page too.
+    """
 
     page: Page[T]
     asked: Position
@@ -49,6 +60,7 @@ class Fetched(Generic[T]):
     target: str
     following: Position | None = None
     is_followed: bool = False
+    places: list[int] | None = None
 
 
 @frozen(eq=False, kw_only=True)
@@ -70,11 +82,7 @@ class PageSource(Generic[T]):
     scope: str | None
     model: type[T]
     limit: int | None
-    _walk: Walk = field(init=False)
-
-    @_walk.default
-    def _begin(self) -> Walk:
-        return Walk(limit=self.limit)
+    _walk: Walk = field(init=False, default=Factory(lambda self: Walk(limit=self.limit), takes_self=True))
 
     async def fetch(self, position: Position) -> Fetched[T]:
         """Fetch the page at a position."""
@@ -89,11 +97,12 @@ class PageSource(Generic[T]):
             Call(method="GET", target=target, group=group_of(target), scope=self.scope, decode=read)
         )
         envelope, facts = response.data
-        return Fetched(page=self._page(envelope.data, facts, position, response.request_id), asked=position, facts=facts, target=target)
+        page = self._page(envelope.data, facts, position, response.request_id)
+        return Fetched(page=page, asked=position, facts=facts, target=target)
 
-    async def fetch_after(self, job: Job["Fetched[T] | None"]) -> "Fetched[T] | None":
-        """Fetch the page that follows one which is itself still on its way."""
-        before = await job.wait()
+    async def fetch_after(self, errand: Errand["Fetched[T] | None"]) -> Fetched[T] | None:
+        """Fetch the page after one that is still on its way; ``None`` where that one fails."""
+        before = await errand.outcome()
         position = self.follow(before) if before else None
         return await self.fetch(position) if position else None
 
@@ -108,8 +117,10 @@ class PageSource(Generic[T]):
             if facts.link and not facts.cursor:
                 link = follow(facts.link, self.sender.state.base, fetched.target)
                 facts = evolve(facts, link=link)
-            fetched.following = self._walk.advance(fetched.asked, facts)
-            fetched.is_followed = True
+            following = self._walk.advance(fetched.asked, facts)
+            if following == fetched.asked:  # of a walk that was resumed there, whose memory begins with it
+                raise PaginationLoopError(f"The server repeats itself: {following} follows itself.")
+            fetched.following, fetched.is_followed = following, True
         return fetched.following
 
     def _target(self, position: Position) -> str:

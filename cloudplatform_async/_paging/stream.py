@@ -3,10 +3,11 @@
 from functools import partial
 from typing import Generic, TypeVar
 
+from cloudplatform_async._paging.overlap import Drift, Overlap
 from cloudplatform_async._paging.source import Fetched, PageSource
 from cloudplatform_async._paging.window import Window
 from cloudplatform_async._protocol.page_walk import Position, page_exists
-from cloudplatform_async.errors import ClientStateError, PaginationError
+from cloudplatform_async.errors import PaginationError
 
 T = TypeVar("T")
 
@@ -25,8 +26,8 @@ class PageStream(Generic[T]):
         self._source = source
         self._start = start
         self._ahead = ahead
+        self._overlap = Overlap(ahead + 2)
         self._window: Window[Fetched[T] | None] = Window(source.sender.state.background)
-        self._is_turning = False
         self._is_over = False
 
     @property
@@ -34,29 +35,34 @@ class PageStream(Generic[T]):
         """Where the current page is; before the first, where that will be."""
         return self.current.asked if self.current else self._start
 
+    @property
+    def drift(self) -> Drift:
+        """How the list has moved so far."""
+        return self._overlap.drift
+
     async def turn(self) -> Fetched[T] | None:
         """Go to the next page; ``None`` after the last. After an error the same page is tried again.
 
         Raises:
-            ClientStateError: When two tasks turn at once.
+            ClientStateError: When two tasks turn at once, or the walk is closed meanwhile.
+            PaginationError: When the list leads nowhere, or round in a circle.
         """
-        if self._is_turning:
-            raise ClientStateError("A paginator serves one task at a time; give each its own, or share the items.")
-        self._is_turning = True
-        try:
-            fetched = None if self._is_over else await self._next()
-        finally:
-            self._is_turning = False
-        self._is_over = fetched is None
-        self.current = fetched or self.current
+        position = None if self._is_over else self._next_position()
+        if position is None:
+            self.stop()
+            return None
+        fetched = await self._window.take(partial(self._source.fetch, position))
+        if fetched is not None:
+            self._mark_new(fetched)
+            self.current = fetched
         return fetched
 
-    async def _next(self) -> Fetched[T] | None:
-        position = self._source.follow(self.current) if self.current else self._start
-        if position is None:
-            self._window.clear()
-            return None
-        return await (self._window.take() if self._window else self._source.fetch(position))
+    def _mark_new(self, fetched: Fetched[T]) -> None:
+        if fetched.facts.page is not None:
+            fetched.places = self._overlap.places_of_new(fetched.page.items, fetched.facts.total)
+
+    def _next_position(self) -> Position | None:
+        return self._source.follow(self.current) if self.current else self._start
 
     def look_ahead(self, items: float) -> None:
         """Fetch what follows in the background.
@@ -66,7 +72,8 @@ class PageStream(Generic[T]):
         """
         if self.current is None or not self._ahead or self._is_over:
             return
-        size = self.current.facts.limit or self.current.facts.count or 1
+        facts = self.current.facts
+        size = facts.limit or self._source.limit or facts.count or 1
         while len(self._window) < self._ahead and len(self._window) * size < items:
             if not self._start_next(self.current):
                 break
@@ -89,6 +96,11 @@ class PageStream(Generic[T]):
         else:
             self._window.start(partial(self._source.fetch, following))
         return True
+
+    def stop(self) -> None:
+        """End the walk here; nothing more is fetched."""
+        self._is_over = True
+        self._window.clear()
 
     async def aclose(self) -> None:
         """End the walk, and whatever it has under way."""

@@ -4,9 +4,36 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
+from anyio import CancelScope, Event
+
 from cloudplatform_async._transport.background import Background, Job
+from cloudplatform_async.errors import ClientStateError
 
 T = TypeVar("T")
+
+_CLOSED = "The walk was closed while a task waited for what comes next."
+
+
+class Errand(Generic[T]):
+    """One fetch, whose result the next one may need to know where to go."""
+
+    def __init__(self, fetch: Callable[[], Awaitable[T]]) -> None:
+        self._fetch = [fetch]
+        self._ended = Event()
+        self._result: T | None = None
+
+    async def run(self) -> T:
+        """Fetch, once; the function is let go, for it may hold the errand before, and that the one before."""
+        try:
+            self._result = result = await self._fetch.pop()()
+        finally:
+            self._ended.set()
+        return result
+
+    async def outcome(self) -> T | None:
+        """Wait for the result; ``None`` where there is none."""
+        await self._ended.wait()
+        return self._result
 
 
 class Window(Generic[T]):
@@ -14,28 +41,48 @@ class Window(Generic[T]):
 
     def __init__(self, background: Background) -> None:
         self._background = background
-        self._jobs: deque[Job[T]] = deque()
+        self._jobs: deque[tuple[Job[T], Errand[T]]] = deque()
+        self._taker: CancelScope | None = None
 
     def __len__(self) -> int:
         return len(self._jobs)
 
     @property
-    def last(self) -> Job[T] | None:
-        """The fetch that was started last."""
-        return self._jobs[-1] if self._jobs else None
+    def last(self) -> Errand[T] | None:
+        """The errand behind all others."""
+        return self._jobs[-1][1] if self._jobs else None
 
     def start(self, fetch: Callable[[], Awaitable[T]]) -> None:
         """Begin one more fetch behind the others."""
-        self._jobs.append(self._background.start(fetch))
+        errand = Errand(fetch)
+        self._jobs.append((self._background.start(errand.run), errand))
 
-    async def take(self) -> T:
-        """Wait for the first fetch; it stays the first until it has ended, even if a waiter is cancelled.
+    async def take(self, fetch: Callable[[], Awaitable[T]]) -> T:
+        """Wait for the first result; where none is under way, fetch it here and now.
+
+        A background fetch stays the first until it has ended: a waiter that is cancelled loses nothing.
 
         Raises:
+            ClientStateError: When another task waits already, and when the window is closed meanwhile.
             CloudPlatformError: Of the fetch; the window is empty then.
         """
-        job = self._jobs[0]
+        if self._taker is not None:
+            raise ClientStateError("A walk serves one task at a time; give each its own.")
+        self._taker = CancelScope()
+        try:
+            with self._taker as scope:
+                result = await (self._first() if self._jobs else fetch())
+                if not scope.cancel_called:
+                    return result
+        finally:
+            self._taker = None
+        raise ClientStateError(_CLOSED)
+
+    async def _first(self) -> T:
+        job = self._jobs[0][0]
         await job.ended()
+        if not self._jobs:
+            raise ClientStateError(_CLOSED)
         self._jobs.popleft()
         ended_well = False
         try:
@@ -49,12 +96,14 @@ class Window(Generic[T]):
     def clear(self) -> None:
         """End every fetch."""
         while self._jobs:
-            self._jobs.popleft().cancel()
+            self._jobs.popleft()[0].cancel()
 
     async def aclose(self) -> None:
-        """End every fetch, and wait until they have."""
-        jobs = list(self._jobs)
+        """End every fetch, and wait until they have; who waits for one gets an error."""
+        jobs = [job for job, _ in self._jobs]
         self.clear()
+        if self._taker is not None:
+            self._taker.cancel()
         for job in jobs:
             await job.ended()
 

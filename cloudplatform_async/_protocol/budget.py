@@ -14,25 +14,31 @@ SUCCESS_GAIN = 1.0
 
 @define
 class RetryBudget:
-    """Retries cost tokens; a retried call that succeeds gives them back, and each success earns some.
+    """Failures cost tokens; a retried call that succeeds gives them back, and each success earns some.
 
-    So heavy loss with eventual success never starves, and only a real outage drains the bucket.
+    So heavy loss with eventual success never starves, and only a real outage drains the bucket. A failure
+    that finds it empty still counts, and looks again after its wait: when many calls fail at the same
+    moment, the answers that come meanwhile tell whether this is an outage.
 
     Attributes:
-        tokens: Left now, 0 to ``CAPACITY``.
+        tokens: Left now, ``-CAPACITY`` to ``CAPACITY``.
     """
 
     tokens: float = CAPACITY
 
-    def spend(self, cost: float) -> bool:
-        """Take a retry's cost; ``False`` when there is not enough left."""
-        if self.tokens < cost:
-            return False
-        self.tokens -= cost
-        return True
+    @property
+    def has_recovered(self) -> bool:
+        """Tell whether successes have made up for every failure beyond the capacity."""
+        return self.tokens > 0
+
+    def fail(self, cost: float) -> bool:
+        """Take in a failure, and tell whether there was enough for its retry."""
+        covered = self.tokens >= cost
+        self.tokens = max(-CAPACITY, self.tokens - cost)
+        return covered
 
     def succeed(self, spent: float) -> None:
-        """Take in a call that succeeded after its retries had cost ``spent``."""
+        """Take in a call that succeeded after failures that cost ``spent``."""
         self.tokens = min(CAPACITY, self.tokens + spent + SUCCESS_GAIN)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from attrs import frozen
+from attrs import field, frozen
 
 from cloudplatform_async._protocol.encoding import Query, path_of, query_string
 from cloudplatform_async._protocol.idempotency import AUTO, IdempotencyKey, is_write
@@ -35,7 +35,7 @@ class Call(Generic[T]):
     decode: Callable[[Answer], T]
     scope: str | None = None
     body: bytes | None = None
-    headers: tuple[tuple[str, str], ...] = ()
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     idempotency_key: IdempotencyKey = AUTO
     timeouts: Timeouts | None = None
 

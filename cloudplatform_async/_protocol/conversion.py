@@ -137,7 +137,7 @@ def _honest(read: _Read[T]) -> Decode[T]:
 
     def decode(answer: Answer) -> T:
         body = answer.body
-        if not body:
+        if not body or answer.status == 204:  # whose body, if any, is not one (RFC 9110 §15.3.5)
             raise ResponseDecodeError(f"The answer has status {answer.status} and no body, where one was asked for.")
         try:
             decoded = read(body)

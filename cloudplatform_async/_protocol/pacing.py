@@ -5,8 +5,9 @@ from attrs import define, field
 START_RATE = 10.0  # requests a second at the first reopening, unless more got through meanwhile
 LEAST_RATE = 0.1
 EASING = 0.85  # of what the server lately let through, after it refused again
-QUICK_GROWTH = 2.0  # a second, until the server refuses again
-SLOW_GROWTH = 1.02  # a second, close to the limit that it then showed
+QUICK_GROWTH = 4.0  # a second, until the server refuses again
+SLOW_GROWTH = 1.05  # a second, close to the limit that it then showed
+LONGEST_CLOSURE = 3600.0  # seconds; a longer one is more likely a mistake than a limit
 QUIET = 30.0  # seconds without a refusal after which the limit is forgotten
 _LONGEST_STEP = 0.25  # seconds of growth that one admission may claim: idle time proves nothing
 
@@ -59,16 +60,22 @@ class Pace:
             seconds: How long nobody is to ask.
             sent: When the refused request was let go; one from before the last refusal is old news.
         """
-        if sent > self._refused:
+        if self.is_news(sent):
             if self._took is not None:
-                self.rate = max(LEAST_RATE, EASING * min(self.rate, max(self._throughput(now), self.rate / 2)))
+                self.rate = max(
+                    LEAST_RATE, EASING * min(self.rate, max(self._throughput(now), self.rate / 2))
+                )
                 self._growth = SLOW_GROWTH
             self._refused, self._delivered = now, 0
         self.close(now, seconds)
 
+    def is_news(self, sent: float) -> bool:
+        """Tell whether the refusal of a request answers the present pace: it left after the last one."""
+        return sent > self._refused
+
     def close(self, now: float, seconds: float) -> None:
         """Let nobody ask for a time."""
-        self._closed_until = max(self._closed_until, now + seconds)
+        self._closed_until = max(self._closed_until, now + min(seconds, LONGEST_CLOSURE))
 
     def is_forgotten(self, now: float) -> bool:
         """Tell whether the server has been content for so long that its limit no longer counts."""

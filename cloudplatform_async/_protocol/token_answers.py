@@ -108,6 +108,7 @@ def parse_grant(answer: Answer, asked: Instant, now: float, secrets: Secrets) ->
     try:
         issued = _decode_issued(answer.body)
     except UNDECODABLE as error:
+        error.__traceback__ = None  # its frame holds the answer
         raise _unusable(answer, "is not the JSON of RFC 6749 §5.1") from error
     if not is_sendable(issued.access_token):
         raise _unusable(answer, "has an access_token that cannot be sent")

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from contextvars import copy_context
 from typing import Any, Generic, Protocol, TypeVar
 
 from cloudplatform_async.errors import ClientStateError
@@ -78,7 +79,9 @@ def _trio_token() -> object:
 
 
 class _AsyncioJob(Generic[T]):
-    def __init__(self, function: Callable[[], Awaitable[T]], forget: "Callable[[_AsyncioJob[T]], None]") -> None:
+    def __init__(
+        self, function: Callable[[], Awaitable[T]], forget: "Callable[[_AsyncioJob[T]], None]"
+    ) -> None:
         async def run() -> T:
             return await function()
 
@@ -103,7 +106,8 @@ class _AsyncioJob(Generic[T]):
         return self._task.result()
 
     async def ended(self) -> None:
-        if not self._task.done():
+        # A loop that does not run can end nothing; it cancels what is left when it is closed itself.
+        if not self._task.done() and self._loop is running_asyncio_loop():
             await asyncio.wait([self._task])
 
     def cancel(self) -> None:
@@ -120,7 +124,7 @@ class _TrioJob(Generic[T]):
         self._scope = trio.CancelScope()
         self._ended = trio.Event()
         self._token = trio.lowlevel.current_trio_token()
-        trio.lowlevel.spawn_system_task(self._run)
+        trio.lowlevel.spawn_system_task(self._run, context=copy_context())
 
     async def _run(self) -> None:
         import outcome
@@ -135,13 +139,15 @@ class _TrioJob(Generic[T]):
         return self._ended.is_set()
 
     async def wait(self) -> T:
+        import outcome
         import trio
 
         await self.ended()
-        try:
-            return self._outcome.unwrap()
-        except trio.Cancelled:
-            raise ClientStateError("The client was closed while this was under way.") from None
+        if isinstance(self._outcome, outcome.Value):
+            return self._outcome.value
+        if isinstance(self._outcome.error, trio.Cancelled):
+            raise ClientStateError("The client was closed while this was under way.")
+        raise self._outcome.error
 
     async def ended(self) -> None:
         await self._ended.wait()

@@ -1,6 +1,7 @@
 """Reads the raw bytes of an answer and inflates them within a bound."""
 
 import zlib
+from collections.abc import AsyncGenerator
 
 import httpx
 
@@ -23,17 +24,20 @@ async def read_body(response: httpx.Response, limit: int) -> bytes:
         ResponseDecodeError: For a coding other than gzip, and for broken gzip.
         httpx.TransportError: When the connection fails meanwhile.
     """
+    stream = aiter(response.stream)  # type: ignore[arg-type]  # async transports give async streams
     try:
         inflater = _inflater(_coding_of(response), limit)
         chunks: list[bytes] = []
         size = 0
-        async for chunk in response.stream:  # type: ignore[union-attr]  # async transports give async streams
+        async for chunk in stream:
             part = inflater.inflate(chunk) if inflater else chunk
             size += len(part)
             if size > limit:
                 raise ResponseTooLargeError(f"The body is larger than max_response_bytes ({limit} bytes).")
             chunks.append(part)
     finally:
+        if isinstance(stream, AsyncGenerator):
+            await stream.aclose()  # one that is left half-way is a warning on trio, and a late end on asyncio
         await response.aclose()
     if inflater and chunks:
         inflater.check_complete()

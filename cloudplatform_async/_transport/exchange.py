@@ -9,6 +9,7 @@ from attrs import field, frozen
 
 from cloudplatform_async._protocol.calls import Call
 from cloudplatform_async._protocol.encoding import merged
+from cloudplatform_async._protocol.rate_limits import exhausted_for
 from cloudplatform_async._protocol.responses import Answer, status_error
 from cloudplatform_async._protocol.retries import Failure, is_transient
 from cloudplatform_async._transport.bodies import read_body
@@ -18,7 +19,7 @@ from cloudplatform_async._transport.exceptions import HeldBackError
 from cloudplatform_async._transport.failures import failure_of
 from cloudplatform_async._transport.flight import Flight
 from cloudplatform_async._transport.target_url import TargetURL
-from cloudplatform_async.errors import ResponseDecodeError
+from cloudplatform_async.errors import ResponseDecodeError, ResponseTooLargeError
 from cloudplatform_async.settings import BaseURL, Timeouts
 from cloudplatform_async.version import USER_AGENT
 
@@ -46,9 +47,9 @@ class Exchange:
     transport: httpx.AsyncBaseTransport
     base: BaseURL
     limit: int
-    headers: tuple[tuple[str, str], ...] = ()
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     _url: httpx.URL = field(init=False)
-    _constant: RawHeaders = field(init=False)
+    _constant: RawHeaders = field(init=False, repr=False)
     _announced: bool = field(init=False)
 
     @_url.default
@@ -65,7 +66,11 @@ class Exchange:
 
     def request_id_of(self, call: Call[Any]) -> str | None:
         """Find the request id that the user gave as a header, for one call or for all."""
-        return dict(merged(self.headers, call.headers)).get("x-request-id") if self.headers or call.headers else None
+        return (
+            dict(merged(self.headers, call.headers)).get("x-request-id")
+            if self.headers or call.headers
+            else None
+        )
 
     def request(self, flight: Flight, credentials: RawHeaders, departure: Departure) -> httpx.Request:
         """Build the request of one attempt."""
@@ -117,16 +122,22 @@ class Exchange:
     async def _read(self, response: httpx.Response) -> bytes:
         try:
             return await read_body(response, self.limit)
-        except ResponseDecodeError as error:
-            if response.is_success:
-                raise
-            # The status says enough: its typed error must come even where the body cannot be read.
-            return error.message.encode()
+        except (ResponseDecodeError, ResponseTooLargeError) as error:
+            if not response.is_success and isinstance(error, ResponseDecodeError):
+                # The status says enough: its typed error must come even where the body cannot be read.
+                return error.message.encode()
+            error.outcome = "rejected" if response.is_client_error else "unknown"
+            error.status_code = response.status_code
+            error.request_id = response.headers.get("x-request-id")
+            raise
 
 
 def refusal(answer: Answer, clock: Clock, secrets: Iterable[str]) -> Failure:
     """Make the failure of an answer that is not a success."""
-    error = status_error(answer, now=clock.wall(), secrets=secrets)
+    now = clock.wall()
+    error = status_error(answer, now=now, secrets=secrets)
+    if error.status_code == 429 and error.retry_after is None:
+        error.retry_after = exhausted_for(answer.headers, now)
     return Failure(error, transient=is_transient(error))
 
 

@@ -36,7 +36,8 @@ class Flight:
         under_way: A request may be on the wire now.
         renewed: Its token was refreshed after a 401.
         failures: Of the attempts so far.
-        spent: What its retries took from the budget.
+        departed: When its last request was let go, in monotonic seconds.
+        spent: What its failures took from the budget.
     """
 
     call: Call[Any]
@@ -52,8 +53,10 @@ class Flight:
     under_way: bool = False
     renewed: bool = False
     failures: list[Failure] = field(factory=list)
+    departed: float = -inf
     spent: float = 0.0
     _retries: int = 0
+    _covered: bool = True
 
     @property
     def is_repeatable(self) -> bool:
@@ -63,7 +66,8 @@ class Flight:
     @property
     def wants_fresh(self) -> bool:
         """Tell whether the last attempt met a stale connection, so that the next must not meet another."""
-        return bool(self.failures) and self.failures[-1].immediate
+        last = self.failures[-1] if self.failures else None
+        return last is not None and last.immediate and last.error.status_code is None
 
     @property
     def remaining(self) -> float:
@@ -90,7 +94,7 @@ class Flight:
         return failure
 
     def decide(self, budget: RetryBudget, failure: Failure) -> Wait | Stop:
-        """Say what follows a failed attempt, and pay for it."""
+        """Say what follows a failed attempt, and charge it to the budget."""
         decision = decide(
             failure,
             self.policy,
@@ -99,22 +103,30 @@ class Flight:
             remaining=self.remaining,
             jitter=self.clock.uniform(0.0, 1.0),
         )
-        if isinstance(decision, Wait) and self.policy.budget:
-            decision = self._pay(budget, cost_of(failure.error), decision)
-        if isinstance(decision, Stop) and decision.note:
+        if isinstance(decision, Wait):
+            self._retries += 1
+            self._charge(budget, cost_of(failure.error))
+        elif decision.note:
             failure.error.add_note(decision.note)
-        self._retries += isinstance(decision, Wait)
         return decision
 
-    def _pay(self, budget: RetryBudget, cost: float, decision: Wait) -> Wait | Stop:
-        if not budget.spend(cost):
-            return Stop("Not tried again: the client's retry budget is spent, as in an outage.")
-        self.spent += cost
-        return decision
+    def _charge(self, budget: RetryBudget, cost: float) -> None:
+        if self.policy.budget:
+            self._covered = budget.fail(cost)
+            self.spent += cost
+
+    def unaffordable(self, budget: RetryBudget) -> Failure | None:
+        """Give the last failure, as final, where the budget had nothing for the next attempt and still has not."""
+        if self._covered or budget.has_recovered:
+            return None
+        last = self.failures[-1]
+        last.error.add_note("Not tried again: the client's retry budget is spent, as in an outage.")
+        return evolve(last, transient=False)
 
     def sign(self, error: CloudPlatformError) -> None:
         """Write on an error what is known about the whole call."""
-        last: Outcome = "unknown" if self.under_way else error.outcome
+        lost = self.under_way and error.status_code is None
+        last: Outcome = "unknown" if lost else error.outcome
         error.outcome = whole_outcome([*(failure.error.outcome for failure in self.failures), last])
         error.attempts = self.attempts
         error.idempotency_key = self.key

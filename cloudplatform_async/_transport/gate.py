@@ -25,7 +25,7 @@ class Lane:
 
     group: str
     pace: Pace = field(factory=Pace)
-    _queue: "OrderedDict[anyio.Event, None]" = field(factory=OrderedDict)
+    _queue: "OrderedDict[_Place, None]" = field(factory=OrderedDict)
 
     @property
     def is_empty(self) -> bool:
@@ -38,37 +38,67 @@ class Lane:
         Raises:
             RateLimitError: At once, when the server wants a longer wait than the call may make.
         """
-        turn = anyio.Event()
-        self._queue[turn] = None
+        place = _Place()
+        self._queue[place] = None
         try:
-            self._refuse_impatient(flight)
-            if next(iter(self._queue)) is not turn:
-                await turn.wait()
-            await self._wait_as_first(flight)
+            while next(iter(self._queue)) is not place:
+                self._refuse_impatient(flight)
+                await place.rung()
+            while (wait := self._refuse_impatient(flight)) > 0:
+                await flight.clock.sleep(wait)
+            self.pace.take(flight.clock.monotonic())
         finally:
-            self._leave(turn)
+            self._leave(place)
 
-    async def _wait_as_first(self, flight: Flight) -> None:
-        while (wait := self.pace.wait(flight.clock.monotonic())) > 0:
-            self._refuse_impatient(flight)
-            await flight.clock.sleep(wait)
-        self.pace.take(flight.clock.monotonic())
+    def refuse(self, now: float, seconds: float, sent: float) -> None:
+        """Take in a 429."""
+        self.pace.refuse(now, seconds, sent)
+        self._ring_all()
 
-    def _leave(self, turn: anyio.Event) -> None:
+    def close(self, now: float, seconds: float) -> None:
+        """Let nobody ask for a time."""
+        self.pace.close(now, seconds)
+        self._ring_all()
+
+    def _ring_all(self) -> None:
+        """Let everyone in the queue see whether a closure is too long for them."""
+        for place in self._queue:
+            place.ring()
+
+    def _leave(self, place: "_Place") -> None:
         """Give the place on, whether the turn was used or cancelled."""
-        del self._queue[turn]
+        del self._queue[place]
         if self._queue:
-            next(iter(self._queue)).set()
+            next(iter(self._queue)).ring()
 
-    def _refuse_impatient(self, flight: Flight) -> None:
-        closure = self.pace.closure(flight.clock.monotonic())
-        if closure > flight.policy.max_retry_after or 0 < closure >= flight.remaining:
+    def _refuse_impatient(self, flight: Flight) -> float:
+        """Tell how long the first has to wait, which must not be longer than the call may."""
+        now = flight.clock.monotonic()
+        wait, closure = self.pace.wait(now), self.pace.closure(now)
+        if closure > flight.policy.max_retry_after or 0 < wait >= flight.remaining:
             raise RateLimitError(
-                f"The server wants no requests to {self.group!r} for another {closure:.1f} s, "
+                f"The server wants no requests to {self.group!r} for another {wait:.1f} s, "
                 "longer than this call may wait; nothing was sent.",
                 status_code=429,
-                retry_after=closure,
+                retry_after=wait,
             )
+        return wait
+
+
+class _Place:
+    """One call in a queue."""
+
+    def __init__(self) -> None:
+        self._bell = anyio.Event()
+
+    def ring(self) -> None:
+        """Wake the call, to look where it stands."""
+        self._bell.set()
+
+    async def rung(self) -> None:
+        """Wait until somebody rings."""
+        await self._bell.wait()
+        self._bell = anyio.Event()
 
 
 class Gate:
@@ -95,23 +125,29 @@ class Gate:
         lane = self._find(flight)
         return lane is None or (lane is flight.lane and not lane.pace.closure(flight.clock.monotonic()))
 
-    def learn(self, flight: Flight, sent: float, outcome: Answer | Failure) -> None:
-        """Take in what the server answered to a request that left at ``sent``, in monotonic seconds."""
+    def learn(self, flight: Flight, outcome: Answer | Failure) -> None:
+        """Take in what the server answered to a call."""
         now = flight.clock.monotonic()
         if isinstance(outcome, Failure):
             if outcome.error.status_code == 429:
+                lane = self._open(flight)
                 seconds = honoured_wait(outcome.error)
-                if seconds is None:
-                    seconds = flight.clock.uniform(0.0, backoff(flight.policy, len(flight.failures)))
-                self._open(flight).pace.refuse(now, seconds, sent)
+                if seconds is None:  # one guess for all that were refused together
+                    longest = backoff(flight.policy, len(flight.failures))
+                    seconds = (
+                        flight.clock.uniform(0.0, longest) if lane.pace.is_news(flight.departed) else 0.0
+                    )
+                lane.refuse(now, seconds, flight.departed)
             return
         if self._lanes and (lane := self._find(flight)):
             lane.pace.deliver()
         if seconds := exhausted_for(outcome.headers, flight.clock.wall()):
-            self._open(flight).pace.close(now, seconds)
+            self._open(flight).close(now, seconds)
 
     def _open(self, flight: Flight) -> Lane:
-        return self._lanes.setdefault(flight.identity, {}).setdefault(flight.call.group, Lane(flight.call.group))
+        return self._lanes.setdefault(flight.identity, {}).setdefault(
+            flight.call.group, Lane(flight.call.group)
+        )
 
     def _find(self, flight: Flight) -> Lane | None:
         if not self._lanes:

@@ -94,7 +94,7 @@ class Sender:
                 partial(self._attempt, flight), partial(flight.decide, self.state.budget), flight.clock.sleep
             )
         if scope.cancelled_caught:
-            raise self._interrupted(flight)
+            raise self._interrupted(flight) from (flight.failures[-1].error if flight.failures else None)
         if isinstance(outcome, Failure):
             raise outcome.error
         return outcome
@@ -105,7 +105,9 @@ class Sender:
         return APITimeoutError(f"The call did not end within its timeout of {flight.timeouts.total:g} s.")
 
     async def _attempt(self, flight: Flight) -> Answer | Failure:
-        """Send once, and learn from what came back."""
+        """Send once, unless the retry budget is spent, and learn from what came back."""
+        if last := flight.unaffordable(self.state.budget):
+            return last
         try:
             outcome = await self._exchange(flight)
         except RateLimitError as error:  # the gate's: the server itself was not asked
@@ -121,7 +123,6 @@ class Sender:
         gate, departure = self.state.gate, Departure(partial(self._may_leave, flight), flight.leave)
         while True:
             await gate.enter(flight)
-            sent = flight.clock.monotonic()
             request = self.exchange.request(
                 flight, await self.authentication.headers(flight.call.scope), departure
             )
@@ -132,7 +133,7 @@ class Sender:
             flight.under_way = False
             if isinstance(outcome, Answer) and not outcome.is_success:
                 outcome = refusal(outcome, flight.clock, self._secrets(flight, request))
-            gate.learn(flight, sent, outcome)
+            gate.learn(flight, outcome)
             return await self._renewed(flight, outcome, request)
 
     def _secrets(self, flight: Flight, request: httpx.Request) -> tuple[str, ...]:
@@ -145,6 +146,7 @@ class Sender:
         """Count a request whose turn for a connection has come, unless its group closed meanwhile."""
         if not self.state.gate.lets_leave(flight):
             return False
+        flight.departed = flight.clock.monotonic()
         self.state.counters.attempts += 1
         self.state.counters.retries += flight.attempts > 0
         flight.attempts += 1

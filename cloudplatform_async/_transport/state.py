@@ -88,7 +88,9 @@ class SharedState:
         """End calls and background tasks, then the transport; a second time does nothing."""
         if not self.closed:
             self.closed = True
-            for scope in self._scopes:
+            for scope in list(self._scopes):
                 scope.cancel()
-            await self.background.aclose()
-            await self.transport.aclose()
+            try:
+                await self.background.aclose()
+            finally:  # also where closing is cancelled: no connection stays open
+                await self.transport.aclose()

@@ -1,15 +1,26 @@
 """What the operations of every resource share: from arguments to a call, and from an answer to a model."""
 
-from typing import TypeVar
+from collections.abc import Mapping
+from typing import Any, TypeVar
 
 from cloudplatform_async._paging.source import Page, PageSource
-from cloudplatform_async._protocol.calls import Call, group_of
-from cloudplatform_async._protocol.conversion import Decode, Payload
-from cloudplatform_async._protocol.encoding import Query, query_string, whole_number
+from cloudplatform_async._protocol.calls import Call, group_of, target_of
+from cloudplatform_async._protocol.conversion import Decode, Payload, payload_decoder
+from cloudplatform_async._protocol.encoding import (
+    Query,
+    checked_headers,
+    checked_method,
+    checked_path,
+    json_body,
+    query_string,
+    whole_number,
+)
 from cloudplatform_async._protocol.idempotency import AUTO, IdempotencyKey
 from cloudplatform_async._protocol.page_walk import Position
+from cloudplatform_async._protocol.responses import Answer
 from cloudplatform_async._transport.sender import Sender
 from cloudplatform_async.errors import InvalidRequestError
+from cloudplatform_async.settings import Timeouts
 
 T = TypeVar("T")
 
@@ -37,13 +48,54 @@ def operation(
     )
 
 
+def any_operation(
+    method: str,
+    path: str,
+    *,
+    params: Query | None,
+    json: object,
+    # What the user asks for; the overloads of `AsyncClient.request` say what they get.
+    model: Any,
+    headers: Mapping[str, str] | None,
+    idempotency_key: IdempotencyKey,
+    timeouts: Timeouts | None,
+) -> Call[Payload[Any]]:
+    """Describe one call to whatever the user names; the arguments are those of ``AsyncClient.request``.
+
+    Raises:
+        InvalidRequestError: For arguments that must not or cannot be sent.
+    """
+    target = target_of(checked_path(path), query_string(params))
+    return Call(
+        method=checked_method(method),
+        target=target,
+        group=group_of(target),
+        decode=_no_body if model is None else payload_decoder(model),
+        body=None if json is None else json_body(json),
+        headers=checked_headers(headers),
+        idempotency_key=idempotency_key,
+        timeouts=timeouts,
+    )
+
+
+def _no_body(_: Answer) -> Payload[None]:
+    return Payload(None, {})
+
+
 async def fetch(sender: Sender, call: Call[Payload[T]]) -> T:
     """Send a call and take the model out of its answer."""
     return (await sender.send(call)).data.data
 
 
 def page_source(
-    sender: Sender, path: str, scope: str, model: type[T], *, limit: int | None, filters: Query, extra: Query | None
+    sender: Sender,
+    path: str,
+    scope: str,
+    model: type[T],
+    *,
+    limit: int | None,
+    filters: Query,
+    extra: Query | None,
 ) -> PageSource[T]:
     """Describe a list and its filters.
 
@@ -59,8 +111,9 @@ def page_source(
     Raises:
         InvalidRequestError: For a page size below 1, and for filters that cannot be sent.
     """
-    if extra and (clash := _PLACES.intersection(extra)):
-        raise InvalidRequestError(f"`filters` must not contain {sorted(clash)}; use the arguments for paging.")
+    given = {name for name, value in filters.items() if value is not None}
+    if extra and (clash := extra.keys() & (_PLACES | given)):
+        raise InvalidRequestError(f"`filters` must not contain {sorted(clash)}: these have arguments.")
     return PageSource(
         sender=sender,
         path=path,
@@ -79,7 +132,11 @@ async def one_page(source: PageSource[T], *, page: int | None, cursor: str | Non
     """
     if page is not None and cursor is not None:
         raise InvalidRequestError("Pass `page` or `cursor`, not both: a list is walked by one of them.")
-    if cursor is not None and (not isinstance(cursor, str) or not cursor):
-        raise InvalidRequestError("`cursor` must be the `next_cursor` of a page.")
     number = None if page is None else whole_number("page", page, least=1)
-    return (await source.fetch(Position(page=number, cursor=cursor))).page
+    return (await source.fetch(Position(page=number, cursor=_checked_cursor(cursor)))).page
+
+
+def _checked_cursor(cursor: object) -> str | None:
+    if cursor is not None and not (isinstance(cursor, str) and cursor):
+        raise InvalidRequestError("`cursor` must be the `next_cursor` of a page.")
+    return cursor

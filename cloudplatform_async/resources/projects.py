@@ -1,5 +1,6 @@
 """Projects: list, walk, create, get, update, delete (API contract §4)."""
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, TypedDict, TypeVar, Unpack, overload
@@ -216,8 +217,27 @@ class Projects:
         if unknown := filters.keys() - ProjectFilters.__annotations__.keys():
             raise TypeError(f"Unknown filters {sorted(unknown)}; pass newer ones as `filters={{...}}`.")
         extra = filters.pop("filters", None)
+        _check_filters(filters)
         own: dict[str, Any] = {**filters}
         return page_source(self._sender, "/projects", _READ, model, limit=limit, filters=own, extra=extra)
+
+
+def _check_filters(filters: ProjectFilters) -> None:
+    _check_moment("created_after", filters.get("created_after"))
+    _check_moment("created_before", filters.get("created_before"))
+    label = filters.get("label")
+    for each in (label,) if isinstance(label, str) else label or ():
+        _check_label(each)
+
+
+def _check_moment(name: str, moment: object) -> None:
+    if moment is not None and not isinstance(moment, datetime):  # one without a zone is refused later
+        raise InvalidRequestError(f"`{name}` must be a datetime with a time zone, not {moment!r}.")
+
+
+def _check_label(label: object) -> None:
+    if not isinstance(label, str) or not re.fullmatch("[^:]+:.+", label, re.DOTALL):
+        raise InvalidRequestError(f"`label` must be 'key:value', not {label!r}.")
 
 
 def _given(**fields: object) -> dict[str, object]:

@@ -45,7 +45,9 @@ class UsageMetrics:
         target = target_of("/usage", query_string({"from": start, "to": end}))
         return await fetch(self._sender, operation("GET", target, "usage:read", _decode))
 
-    def iter_windows(self, start: date, end: date, *, step: timedelta = _DAY, ahead: int = 8) -> "UsageWindows":
+    def iter_windows(
+        self, start: date, end: date, *, step: timedelta = _DAY, ahead: int = 8
+    ) -> "UsageWindows":
         """Walk a span of days in windows, in order, several fetched side by side.
 
         Args:
@@ -59,12 +61,12 @@ class UsageMetrics:
             InvalidRequestError: At once, for arguments that make no windows.
 
         Example:
-            >>> async for usage in client.usage.iter_windows(date(2026, 1, 1), date(2026, 3, 31)):  # doctest: +SKIP
+            >>> windows = client.usage.iter_windows(date(2026, 1, 1), date(2026, 3, 31))  # doctest: +SKIP
+            >>> async for usage in windows:  # doctest: +SKIP
             ...     print(usage.start, usage.requests)
         """
         _check_span(start, end)
-        if not isinstance(step, timedelta) or step < _DAY or step % _DAY:
-            raise InvalidRequestError(f"`step` must be a timedelta of whole days, not {step!r}.")
+        _check_step(step)
         window: Window[Usage] = Window(self._sender.state.background)
         return UsageWindows(self.get, window, _spans(start, end, step), whole_number("ahead", ahead, least=0))
 
@@ -92,7 +94,7 @@ class UsageWindows:
         self._look_ahead()
         if not self._pending:
             raise StopAsyncIteration
-        usage = await (self._window.take() if self._window else self._get(*self._pending[0]))
+        usage = await self._window.take(partial(self._get, *self._pending[0]))
         self._pending.popleft()
         self._look_ahead()
         return usage
@@ -109,16 +111,25 @@ class UsageWindows:
             self._window.start(partial(self._get, *span))
 
 
+def _check_day(name: str, day: object) -> None:
+    if not isinstance(day, date) or isinstance(day, datetime):
+        raise InvalidRequestError(f"`{name}` must be a date, not {day!r}; take .date() of a datetime.")
+
+
+def _check_step(step: object) -> None:
+    if not isinstance(step, timedelta) or step < _DAY or step % _DAY:
+        raise InvalidRequestError(f"`step` must be a timedelta of whole days, not {step!r}.")
+
+
 def _check_span(start: date, end: date) -> None:
-    for name, day in (("start", start), ("end", end)):
-        if not isinstance(day, date) or isinstance(day, datetime):
-            raise InvalidRequestError(f"`{name}` must be a date, not {day!r}; take .date() of a datetime.")
+    _check_day("start", start)
+    _check_day("end", end)
     if start > end:
         raise InvalidRequestError(f"`start` ({start}) is after `end` ({end}); swap them.")
 
 
 def _spans(start: date, end: date, step: timedelta) -> Iterator[tuple[date, date]]:
-    while start <= end:
-        last = min(start + step - _DAY, end)
-        yield start, last
-        start = last + _DAY
+    while end - start >= step:  # compared like this, no day beyond the calendar's last is ever computed
+        yield start, start + step - _DAY
+        start += step
+    yield start, end

@@ -7,6 +7,7 @@ import ssl
 import struct
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from types import TracebackType
@@ -101,6 +102,7 @@ class Server:
         self.behaviour = behaviour
         self.tls = tls
         self.peers: set[Peer] = set()
+        self.greetings: set[asyncio.Task[None]] = set()
         self.accepted = self.peak = self.requests = 0
         self.received = bytearray()
         self.changed = threading.Condition()
@@ -121,18 +123,29 @@ class Server:
     async def _serve(self, ready: threading.Event) -> None:
         self.loop = asyncio.get_running_loop()
         self.stop = asyncio.Event()
-        listener = await self.loop.create_server(
-            lambda: Peer(self), "127.0.0.1", 0, ssl=self.tls, backlog=4096
-        )
-        self.port = listener.sockets[0].getsockname()[1]
-        self.url = f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}"
-        ready.set()
-        await self.stop.wait()
-        listener.close()
+        with socket.create_server(("127.0.0.1", 0), backlog=4096) as listener:
+            listener.setblocking(False)
+            self.port = listener.getsockname()[1]
+            self.url = f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}"
+            accepting = asyncio.create_task(self._accept(listener))
+            ready.set()
+            await self.stop.wait()
+            await _end(accepting, *self.greetings)
         while self.peers:
             for peer in list(self.peers):
                 peer.transport.abort()
             await asyncio.sleep(0)
+
+    async def _accept(self, listener: socket.socket) -> None:
+        while True:
+            sock, _ = await self.loop.sock_accept(listener)
+            task = asyncio.create_task(self._greet(sock))
+            self.greetings.add(task)
+            task.add_done_callback(self.greetings.discard)
+
+    async def _greet(self, sock: socket.socket) -> None:
+        with suppress(OSError):  # a TLS handshake that the client refuses
+            await self.loop.connect_accepted_socket(lambda: Peer(self), sock, ssl=self.tls)
 
     async def has_requests(self, count: int) -> None:
         """Wait until so many whole requests have come."""
@@ -150,6 +163,12 @@ class Server:
         """Wake those who wait for a counter."""
         with self.changed:
             self.changed.notify_all()
+
+
+async def _end(*tasks: asyncio.Task[None]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def answer(peer: Peer, request: bytes) -> None:

@@ -19,7 +19,7 @@ from cloudplatform_async._transport.background import Background
 from cloudplatform_async._transport.clock import CLOCK, Clock
 from cloudplatform_async._transport.token_endpoint import TokenEndpoint
 from cloudplatform_async.credentials import Credentials, OAuth, OAuthClientCredentials, OAuthRefreshToken
-from cloudplatform_async.errors import InsufficientScopeError, TokenRefreshError
+from cloudplatform_async.errors import ClientStateError, InsufficientScopeError, TokenRefreshError
 from cloudplatform_async.settings import Timeouts
 
 pytestmark = pytest.mark.anyio
@@ -466,6 +466,21 @@ async def test_an_early_rotation_that_could_not_be_told_is_not_silent() -> None:
     await wait_all_tasks_blocked()
     with pytest.raises(OSError, match="the disk is full"):
         await token(client)
+
+
+async def test_on_rotate_that_uses_a_closed_client_is_not_taken_for_ours() -> None:
+    """Ours being closed would have the refresh begin anew; this ends it, and is told."""
+    told: list[str] = []
+
+    def store(refresh_token: str) -> None:
+        told.append(refresh_token)
+        raise ClientStateError("This client is closed.")
+
+    client = Endpoint(fields={"refresh_token": "rt1"}).client(refresh_token(on_rotate=store))
+    with pytest.raises(TokenRefreshError, match="on_rotate failed") as caught:
+        await token(client)
+    assert isinstance(caught.value.__cause__, ClientStateError)
+    assert told == ["rt1"]
 
 
 async def test_a_connection_failure_is_the_cause_without_the_request() -> None:

@@ -126,10 +126,10 @@ async def test_a_revoked_grant_is_one_refusal_for_all(server: Server) -> None:
             await client.projects.list()
         errors.append(caught.value)
 
-    async with server.client(server.refresh_token(login["refresh_token"])) as client:
-        async with anyio.create_task_group() as group:
-            for _ in range(50):
-                group.start_soon(call, client)
+    oauth = server.refresh_token(login["refresh_token"])
+    async with server.client(oauth) as client, anyio.create_task_group() as group:
+        for _ in range(50):
+            group.start_soon(call, client)
     assert [(error.code, error.outcome) for error in errors] == [("invalid_grant", "not_sent")] * 50
     assert server.tell("counts")["refused"] - before["refused"] == 1
 

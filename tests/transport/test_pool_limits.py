@@ -1,5 +1,6 @@
 """Sockets, queue and idle connections stay within the limits, in the order promised."""
 
+import gc
 import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +12,18 @@ from attrs import evolve
 
 from cloudplatform_async._transport.clock import CLOCK
 from cloudplatform_async.settings import PoolLimits
-from tests.transport.servers import Peer, Server, Transport, answer, everywhere, fetch, get, hang, request_for
+from tests.transport.servers import (
+    Peer,
+    Server,
+    Transport,
+    answer,
+    everywhere,
+    fetch,
+    get,
+    hang,
+    request_for,
+    send,
+)
 
 pytestmark = [pytest.mark.anyio, everywhere]
 
@@ -210,3 +222,20 @@ async def test_a_closed_transport_refuses_and_closes_again_in_peace(transport_cl
         await server.has_peers(0)
     assert caught.value.request.url.port == server.port
     assert server.requests == 1
+
+
+async def test_breaking_off_in_a_body_leaves_nothing_behind(transport_class: type[Transport]) -> None:
+    """No half-run generator, no task and no socket: what has to be finalized is, before ``aclose`` returns."""
+    transport = transport_class(limits=PoolLimits(max_connections=1))
+    with Server(send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\npart")) as server:
+        response = await transport.handle_async_request(request_for(server.url))
+        assert isinstance(response.stream, httpx.AsyncByteStream)
+        async for chunk in response.stream:
+            assert chunk == b"part"
+            break
+        await response.aclose()
+        del response
+        gc.collect()
+        assert transport.connections == 0
+        await server.has_peers(0)
+        await transport.aclose()

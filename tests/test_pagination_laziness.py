@@ -1,0 +1,167 @@
+"""A paginator sends what its consumer needs, and no more than `ahead` pages beyond."""
+
+from collections.abc import Callable
+from math import ceil
+
+import anyio
+import pytest
+
+from cloudplatform_async import Paginator
+from tests.resources.listing import PAGINGS, Listing, Paging, client_of, names
+
+pytestmark = pytest.mark.anyio
+
+Peek = Callable[[Paginator[dict[str, object]]], object]
+
+
+@pytest.mark.parametrize("paging", PAGINGS)
+async def test_nothing_is_sent_before_the_first_item_is_asked_for(paging: Paging) -> None:
+    """A paginator is a plan: making one, naming its pages and closing it costs no request."""
+    listing = Listing(names(30), paging)
+    async with client_of(listing) as client:
+        async with client.projects.iter_all(ahead=8) as walk:
+            walk.pages()
+            await anyio.wait_all_tasks_blocked()
+        assert [item async for item in walk] == []
+    assert listing.asked == []
+
+
+@pytest.mark.parametrize("paging", PAGINGS)
+@pytest.mark.parametrize(
+    "peek", [lambda walk: walk.first(), anext, lambda walk: anext(walk.pages())], ids=["first", "anext", "pages"]
+)
+async def test_a_peek_costs_one_request(paging: Paging, peek: Peek) -> None:
+    """Whoever wants to see one item, or one page, pays for one page."""
+    listing = Listing(names(100), paging)
+    async with client_of(listing) as client:
+        walk = client.projects.iter_all(ahead=8)
+        await peek(walk)
+        await anyio.wait_all_tasks_blocked()
+        assert listing.asked == [1]
+
+
+@pytest.mark.parametrize("paging", PAGINGS)
+@pytest.mark.parametrize("ahead", [0, 1, 4])
+async def test_the_second_item_starts_the_pages_ahead(paging: Paging, ahead: int) -> None:
+    """From then on ``ahead`` pages are under way or held, and no more however long the consumer dwells."""
+    listing = Listing(names(100), paging)
+    async with client_of(listing) as client:
+        walk = client.projects.iter_all(ahead=ahead)
+        await anext(walk)
+        await anext(walk)
+        await anyio.wait_all_tasks_blocked()
+        assert sorted(listing.asked) == list(range(1, 2 + ahead))
+
+
+@pytest.mark.parametrize("paging", PAGINGS)
+@pytest.mark.parametrize("ahead", [0, 1, 4])
+async def test_the_second_page_starts_the_pages_ahead(paging: Paging, ahead: int) -> None:
+    """Page by page the same holds: at most ``ahead + 1`` pages are held, the consumer's own among them."""
+    listing = Listing(names(100), paging)
+    async with client_of(listing) as client:
+        pages = client.projects.iter_all(ahead=ahead).pages()
+        for number in range(2, 5):
+            await anext(pages) if number > 2 else [await anext(pages), await anext(pages)]
+            await anyio.wait_all_tasks_blocked()
+            assert sorted(listing.asked) == list(range(1, number + 1 + ahead))
+
+
+@pytest.mark.parametrize("paging", PAGINGS)
+async def test_a_consumer_may_dwell_on_any_item(paging: Paging) -> None:
+    """After the first page the next is on its way at every item, the first of a page included."""
+    listing = Listing(names(40), paging)
+    async with client_of(listing) as client:
+        walk = client.projects.iter_all(ahead=1)
+        for position in range(40):
+            await anext(walk)
+            await anyio.wait_all_tasks_blocked()
+            page = position // 10 + 1
+            assert max(listing.asked) == (1 if position == 0 else min(4, page + 1))
+
+
+@pytest.mark.parametrize("paging", PAGINGS)
+@pytest.mark.parametrize("ahead", [0, 1, 3])
+@pytest.mark.parametrize("stop", [1, 2, 10, 11, 12, 35])
+async def test_a_break_wastes_at_most_the_pages_ahead(paging: Paging, ahead: int, stop: int) -> None:
+    """What was asked for and never looked at is bounded by ``ahead``; without any, there is no waste."""
+    listing = Listing(names(100), paging)
+    async with client_of(listing) as client:
+        count = 0
+        async for _ in client.projects.iter_all(ahead=ahead):
+            count += 1
+            if count == stop:
+                break
+        await anyio.wait_all_tasks_blocked()
+        assert len(listing.asked) <= ceil(stop / 10) + ahead
+
+
+@pytest.mark.parametrize("paging", PAGINGS)
+@pytest.mark.parametrize("ahead", [0, 1, 8])
+@pytest.mark.parametrize("most", [0, 1, 10, 11, 30, 100])
+async def test_max_items_is_all_that_is_fetched(paging: Paging, ahead: int, most: int) -> None:
+    """The pages that hold the wanted items are asked for once each, and no other."""
+    listing = Listing(names(60), paging)
+    async with client_of(listing) as client:
+        walk = client.projects.iter_all(page_size=10, max_items=most, ahead=ahead)
+        items = [item.id async for item in walk]
+        await anyio.wait_all_tasks_blocked()
+    assert items == names(60)[:most]
+    assert sorted(listing.asked) == list(range(1, min(6, ceil(most / 10)) + 1))
+
+
+@pytest.mark.parametrize("ahead", [1, 3, 8])
+async def test_a_numbered_list_is_fetched_side_by_side(ahead: int) -> None:
+    """Its pages ahead are under way together, all of them; those beyond wait for a consumer."""
+    listing = Listing(names(200), gates={number: anyio.Event() for number in range(2, 21)})
+    async with client_of(listing) as client:
+        walk = client.projects.iter_all(ahead=ahead)
+        for _ in range(10):
+            await anext(walk)
+        await anyio.wait_all_tasks_blocked()
+        assert listing.under_way == ahead
+        for gate in listing.gates.values():
+            gate.set()
+        assert len(await walk.collect()) == 190
+    assert listing.most == ahead
+
+
+@pytest.mark.parametrize("paging", ["cursor", "link"])
+async def test_a_list_without_numbers_is_fetched_one_after_the_other(paging: Paging) -> None:
+    """Only the page before knows where the next one is: never are two under way, and none is asked for twice."""
+    listing = Listing(names(100), paging)
+    async with client_of(listing) as client:
+        assert [item.id async for item in client.projects.iter_all(ahead=4)] == names(100)
+    assert (listing.most, listing.asked) == (1, list(range(1, 11)))
+
+
+async def test_items_come_in_order_whatever_the_order_of_the_answers() -> None:
+    """The last page of the window arrives first, and is handed out last."""
+    listing = Listing(names(90), gates={number: anyio.Event() for number in range(2, 10)})
+    items: list[str] = []
+    async with client_of(listing) as client, anyio.create_task_group() as tasks:
+
+        async def read() -> None:
+            items.extend([item.id async for item in client.projects.iter_all(ahead=8)])
+
+        tasks.start_soon(read)
+        for number in range(9, 1, -1):
+            await anyio.wait_all_tasks_blocked()
+            assert items == []
+            listing.gates[number].set()
+    assert items == names(90)
+
+
+@pytest.mark.parametrize("paging", PAGINGS)
+@pytest.mark.parametrize("ahead", [0, 1, 8])
+async def test_pages_and_items_of_one_walk_can_be_mixed(paging: Paging, ahead: int) -> None:
+    """Both stand at the same place: what one has handed out, the other does not."""
+    listing = Listing(names(35), paging)
+    async with client_of(listing) as client:
+        walk = client.projects.iter_all(ahead=ahead)
+        first = await walk.first()
+        pages = walk.pages()
+        rest = (await anext(pages)).items
+        second = [await anext(walk), *(await anext(pages)).items]
+        last = await walk.collect()
+    assert [item.id for item in [first, *rest, *second, *last] if item] == names(35)
+    assert (len(rest), len(second), len(last), await walk.first()) == (9, 10, 15, None)
