@@ -13,7 +13,7 @@ from cloudplatform_async.errors import ConfigurationError
 
 DEFAULT_BASE_URL = "https://api.cloudplatform.dev/v1"
 
-_HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?|\[[0-9A-Fa-f:.]+\]")
+_HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?")
 _VERSIONED = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/v[0-9]+")
 _REFUSED_IN_URL = re.compile(r"[\x00-\x20\x7f-\uffff\\]")
 
@@ -145,7 +145,7 @@ def secure_url(text: object, name: str) -> SplitResult:
     if parts.username is not None or parts.password is not None:
         raise ConfigurationError(f"{name} must not contain a user name or password; pass credentials by their options.")
     host = parts.netloc.rpartition(":")[0] if parts.port is not None else parts.netloc.removesuffix(":")
-    if parts.scheme not in {"http", "https"} or not _HOST.fullmatch(host):
+    if parts.scheme not in {"http", "https"} or not _is_host(host):
         raise ConfigurationError(f"{name} must begin with https:// and a host name, such as {DEFAULT_BASE_URL}.")
     if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
         raise ConfigurationError(
@@ -165,12 +165,25 @@ def _split(text: str, name: str) -> SplitResult:
     return parts
 
 
+def _is_host(host: str) -> bool:
+    if re.fullmatch(r"\[.*\]|[0-9.]+", host):
+        return _is_address(host.strip("[]"))
+    return _HOST.fullmatch(host) is not None
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
 def is_loopback(host: str) -> bool:
     """Tell whether a host is this machine by its very name: ``127.0.0.0/8``, ``::1`` or ``localhost``."""
-    try:
+    if _is_address(host):
         return ip_address(host).is_loopback
-    except ValueError:
-        return host.lower().rstrip(".") == "localhost"
+    return host.lower().rstrip(".") == "localhost"
 
 
 def parse_base_url(text: object) -> BaseURL:

@@ -18,13 +18,18 @@ class RetryBudget:
 
     So heavy loss with eventual success never starves, and only a real outage drains the bucket. A failure
     that finds it empty still counts, and looks again after its wait: when many calls fail at the same
-    moment, the answers that come meanwhile tell whether this is an outage.
+    moment, the answers that come meanwhile tell whether this is an outage. At the floor that is certain.
 
     Attributes:
         tokens: Left now, ``-CAPACITY`` to ``CAPACITY``.
     """
 
     tokens: float = CAPACITY
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Tell whether there have been so many failures that it is not worth to wait for successes."""
+        return self.tokens <= -CAPACITY
 
     @property
     def has_recovered(self) -> bool:

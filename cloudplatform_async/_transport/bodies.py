@@ -54,7 +54,7 @@ def _inflater(coding: str | None, limit: int) -> "_Inflater | None":
         return None
     if coding.strip().lower() in {"gzip", "x-gzip"}:  # RFC 9110 §8.4.1.3
         return _Inflater(limit)
-    raise ResponseDecodeError(f"The body has the coding {coding[:40]!r}; only one layer of gzip was asked for.")
+    raise ResponseDecodeError(f"The body has the coding {coding[:40]!r}; one layer of gzip was asked for.")
 
 
 class _Inflater:

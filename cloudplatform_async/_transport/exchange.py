@@ -19,7 +19,7 @@ from cloudplatform_async._transport.exceptions import HeldBackError
 from cloudplatform_async._transport.failures import failure_of
 from cloudplatform_async._transport.flight import Flight
 from cloudplatform_async._transport.target_url import TargetURL
-from cloudplatform_async.errors import ResponseDecodeError, ResponseTooLargeError
+from cloudplatform_async.errors import ConfigurationError, ResponseDecodeError, ResponseTooLargeError
 from cloudplatform_async.settings import BaseURL, Timeouts
 from cloudplatform_async.version import USER_AGENT
 
@@ -54,7 +54,10 @@ class Exchange:
 
     @_url.default
     def _parse_base(self) -> httpx.URL:
-        return httpx.URL(str(self.base))
+        try:
+            return httpx.URL(str(self.base))
+        except httpx.InvalidURL as error:
+            raise ConfigurationError(f"base_url is not a valid URL: {error}.") from None
 
     @_constant.default
     def _prepare_headers(self) -> RawHeaders:

@@ -33,7 +33,7 @@ def failure_of(error: httpx.TransportError, origin: str) -> Failure:
 
 def _message(error: httpx.TransportError, origin: str) -> str:
     if isinstance(error, httpx.PoolTimeout):
-        return "No connection became free in time; allow more with PoolLimits, or wait longer with Timeouts(pool=…)."
+        return "No connection became free in time; see PoolLimits(max_connections=…) and Timeouts(pool=…)."
     if _is_certificate_failure(error):
         return f"The certificate of {origin} is not trusted ({error}); see PooledTransport(verify=…)."
     if isinstance(error, httpx.ConnectTimeout):

@@ -17,6 +17,8 @@ from cloudplatform_async.settings import RetryPolicy, Timeouts
 if TYPE_CHECKING:
     from cloudplatform_async._transport.gate import Lane
 
+_BUDGET_SPENT = "Not tried again: the client's retry budget is spent, as in an outage."
+
 
 @define(eq=False, kw_only=True)
 class Flight:
@@ -103,24 +105,24 @@ class Flight:
             remaining=self.remaining,
             jitter=self.clock.uniform(0.0, 1.0),
         )
-        if isinstance(decision, Wait):
-            self._retries += 1
-            self._charge(budget, cost_of(failure.error))
-        elif decision.note:
+        if isinstance(decision, Wait) and self.policy.budget:
+            decision = self._charge(budget, cost_of(failure.error), decision)
+        if isinstance(decision, Stop) and decision.note:
             failure.error.add_note(decision.note)
+        self._retries += isinstance(decision, Wait)
         return decision
 
-    def _charge(self, budget: RetryBudget, cost: float) -> None:
-        if self.policy.budget:
-            self._covered = budget.fail(cost)
-            self.spent += cost
+    def _charge(self, budget: RetryBudget, cost: float, decision: Wait) -> Wait | Stop:
+        self._covered = budget.fail(cost)
+        self.spent += cost
+        return Stop(_BUDGET_SPENT) if budget.is_exhausted else decision
 
     def unaffordable(self, budget: RetryBudget) -> Failure | None:
-        """Give the last failure, as final, where the budget had nothing for the next attempt and still has not."""
+        """Give the last failure, as final, where the budget has nothing for the next attempt."""
         if self._covered or budget.has_recovered:
             return None
         last = self.failures[-1]
-        last.error.add_note("Not tried again: the client's retry budget is spent, as in an outage.")
+        last.error.add_note(_BUDGET_SPENT)
         return evolve(last, transient=False)
 
     def sign(self, error: CloudPlatformError) -> None:

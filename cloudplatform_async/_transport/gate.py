@@ -130,19 +130,20 @@ class Gate:
         now = flight.clock.monotonic()
         if isinstance(outcome, Failure):
             if outcome.error.status_code == 429:
-                lane = self._open(flight)
-                seconds = honoured_wait(outcome.error)
-                if seconds is None:  # one guess for all that were refused together
-                    longest = backoff(flight.policy, len(flight.failures))
-                    seconds = (
-                        flight.clock.uniform(0.0, longest) if lane.pace.is_news(flight.departed) else 0.0
-                    )
-                lane.refuse(now, seconds, flight.departed)
+                self._refuse(flight, now, honoured_wait(outcome.error))
             return
-        if self._lanes and (lane := self._find(flight)):
+        if lane := self._find(flight):
             lane.pace.deliver()
         if seconds := exhausted_for(outcome.headers, flight.clock.wall()):
             self._open(flight).close(now, seconds)
+
+    def _refuse(self, flight: Flight, now: float, seconds: float | None) -> None:
+        """Close a lane for as long as the server says, else once for all calls that were refused together."""
+        lane = self._open(flight)
+        if seconds is None:
+            news = lane.pace.is_news(flight.departed)
+            seconds = flight.clock.uniform(0.0, backoff(flight.policy, len(flight.failures))) if news else 0.0
+        lane.refuse(now, seconds, flight.departed)
 
     def _open(self, flight: Flight) -> Lane:
         return self._lanes.setdefault(flight.identity, {}).setdefault(

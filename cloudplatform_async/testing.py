@@ -1,0 +1,108 @@
+"""For tests of code that uses the package: instant waits, and a pytest plugin over the sandbox.
+
+Ask for the fixtures with one line in ``conftest.py``::
+
+    pytest_plugins = ["cloudplatform_async.testing"]
+
+``no_waiting``
+    The waits of this test are skipped and recorded: a list of seconds.
+``cloud_sandbox``
+    A platform in memory, empty and without rate limit; other options of ``Sandbox`` by
+    ``@pytest.mark.parametrize("cloud_sandbox", [{"projects": 100}], indirect=True)``.
+``cloud_client``
+    A client of that platform, with no socket between them; it is closed when the test ends.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import anyio.lowlevel
+import pytest
+from attrs import define, evolve, field
+
+from cloudplatform_async import AsyncClient
+from cloudplatform_async._transport.clock import CLOCK
+
+if TYPE_CHECKING:
+    from cloudplatform_async.sandbox import Sandbox
+
+
+@define
+class _SkippedTime:
+    """A clock that goes as the real one, and jumps over each wait."""
+
+    waits: list[float] = field(factory=list[float])
+    _skipped: float = 0.0
+
+    def monotonic(self) -> float:
+        return time.monotonic() + self._skipped
+
+    def wall(self) -> float:
+        return time.time() + self._skipped
+
+    async def sleep(self, seconds: float) -> None:
+        self.waits.append(seconds)
+        end = self.monotonic() + seconds
+        await anyio.lowlevel.checkpoint()
+        self._skipped += max(0.0, end - self.monotonic())  # waits side by side take the longest of them
+
+
+@contextmanager
+def no_waiting() -> Iterator[list[float]]:
+    """Make every wait of the package instant: backoff, ``Retry-After``, a closed rate limit, polling.
+
+    Skipped time counts against the deadlines of calls, so that what would be given up is given up
+    here too. It holds for the code within the block and for the tasks that are started there.
+
+    Yields:
+        The waits so far, in seconds, in the order in which they began.
+
+    Example:
+        >>> async def flaky(sandbox):
+        ...     sandbox.faults.add(status=503, times=2)
+        ...     async with AsyncClient(
+        ...         base_url=sandbox.base_url, api_key=sandbox.api_key, transport=sandbox.transport()
+        ...     ) as client:
+        ...         with no_waiting() as waits:
+        ...             await client.projects.list()
+        ...     return len(waits)
+        >>> from cloudplatform_async.sandbox import Sandbox
+        >>> asyncio.run(flaky(Sandbox()))
+        2
+    """
+    time_ = _SkippedTime()
+    clock = evolve(CLOCK.get(), monotonic=time_.monotonic, wall=time_.wall, sleep=time_.sleep)
+    token = CLOCK.set(clock)
+    try:
+        yield time_.waits
+    finally:
+        CLOCK.reset(token)
+
+
+@pytest.fixture(name="no_waiting")
+def _no_waiting() -> Iterator[list[float]]:
+    """The waits of this test, skipped and recorded: a list of seconds."""
+    with no_waiting() as waits:
+        yield waits
+
+
+@pytest.fixture
+def cloud_sandbox(request: pytest.FixtureRequest) -> "Sandbox":
+    """A platform in memory; ``with cloud_sandbox:`` also serves it over HTTP on the loopback."""
+    from cloudplatform_async.sandbox import Sandbox
+
+    return Sandbox(**{"rate_limit": None, **getattr(request, "param", {})})
+
+
+@pytest.fixture
+def cloud_client(cloud_sandbox: "Sandbox") -> Iterator[AsyncClient]:
+    """A client of ``cloud_sandbox``, for one test on any event loop."""
+    client = AsyncClient(
+        base_url=cloud_sandbox.base_url, api_key=cloud_sandbox.api_key, transport=cloud_sandbox.transport()
+    )
+    yield client
+    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:  # the test's own loop has ended
+        runner.run(client.aclose())

@@ -1,0 +1,251 @@
+"""However a walk ends, nothing of it is left: no task, no request, no connection beyond the pool, no warning."""
+
+import asyncio
+import gc
+import weakref
+from collections.abc import Awaitable, Callable, Generator
+from typing import Any
+
+import anyio
+import anyio.lowlevel
+import pytest
+from attrs import define
+
+from cloudplatform_async import AsyncClient, ClientStateError, Paginator, Project
+from cloudplatform_async.sandbox import Sandbox
+from tests.resources.listing import Listing, Paging, client_of, names
+
+pytestmark = pytest.mark.anyio
+
+AHEAD = pytest.mark.parametrize("ahead", [0, 1, 3])
+PAGINGS = pytest.mark.parametrize("paging", ["page", "cursor"])
+Act = Callable[[], object]
+
+
+@define
+class AtStop:
+    """Awaits something, and acts when it is suspended for the n-th time.
+
+    Attributes:
+        function: What is awaited.
+        act: What happens then.
+        number: Which suspension, from 1 up.
+        stops: Suspensions so far.
+    """
+
+    function: Callable[[], Awaitable[None]]
+    act: Act = lambda: None
+    number: int = 0
+    stops: int = 0
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        steps: Any = self.function().__await__()
+        step: Callable[[], Any] = lambda: next(steps)
+        while True:
+            try:
+                signal = step()
+            except StopIteration:
+                return
+            self.stops += 1
+            if self.stops == self.number:
+                self.act()
+            try:
+                value = yield signal
+            except BaseException as error:  # handed on to whom it is for
+                step = _thrower(steps, error)
+            else:
+                step = _sender(steps, value)
+
+
+def _thrower(steps: Any, error: BaseException) -> Callable[[], Any]:
+    return lambda: steps.throw(error)
+
+
+def _sender(steps: Any, value: object) -> Callable[[], Any]:
+    return lambda: steps.send(value)
+
+
+async def assert_nothing_left(client: AsyncClient, listing: Listing) -> None:
+    """No task of the walk and no request of its is there, once everybody has had a turn."""
+    await anyio.wait_all_tasks_blocked()
+    assert client._sender.state.background._jobs == set()
+    assert (listing.under_way, client.statistics().in_flight) == (0, 0)
+
+
+async def read(walk: Paginator[Project], ids: list[str]) -> None:
+    """Consume a walk item by item."""
+    async for item in walk:
+        ids.append(item.id)
+
+
+async def read_pages(walk: Paginator[Project], ids: list[str]) -> None:
+    """Consume a walk page by page."""
+    async for page in walk.pages():
+        ids.extend(item.id for item in page.items)
+
+
+async def stops_of(paging: Paging, ahead: int, consume: Any) -> int:
+    """How often a consumer of the whole list is suspended."""
+    async with client_of(Listing(names(40), paging)) as client:
+        counted = AtStop(lambda: consume(client.projects.iter_all(ahead=ahead), []))
+        await counted
+    assert counted.stops >= 4
+    return counted.stops
+
+
+@AHEAD
+@PAGINGS
+@pytest.mark.parametrize("consume", [read, read_pages])
+async def test_a_cancel_at_any_await_leaves_nothing_and_loses_nothing(
+    paging: Paging, ahead: int, consume: Any
+) -> None:
+    """Each suspension of the consumer is cancelled once; the walk then goes on, or is dropped."""
+    for number in range(1, 1 + await stops_of(paging, ahead, consume)):
+        listing, ids = Listing(names(40), paging), list[str]()
+        async with client_of(listing) as client:
+            walk = client.projects.iter_all(ahead=ahead)
+            with anyio.CancelScope() as scope:
+                await AtStop(lambda walk=walk, ids=ids: consume(walk, ids), scope.cancel, number)
+            rest = [item.id async for item in walk]
+            assert ids + rest == names(40)
+            await assert_nothing_left(client, listing)
+
+
+@AHEAD
+@PAGINGS
+async def test_a_walk_that_is_cancelled_and_dropped_ends_its_requests(paging: Paging, ahead: int) -> None:
+    """The last reference is the owner: without it, no page is fetched to its end."""
+    for number in range(1, 1 + await stops_of(paging, ahead, read)):
+        listing = Listing(names(40), paging)
+        async with client_of(listing) as client:
+            with anyio.CancelScope() as scope:
+                await AtStop(lambda client=client: read(client.projects.iter_all(ahead=ahead), []), scope.cancel, number)
+            await assert_nothing_left(client, listing)
+
+
+@AHEAD
+@PAGINGS
+@pytest.mark.parametrize("closed", ["walk", "client"])
+async def test_closing_at_any_await_ends_the_wait_with_an_error(paging: Paging, ahead: int, closed: str) -> None:
+    """Another task closes; the consumer is told, whatever it waits for, and never takes it for the end."""
+    for number in range(1, 1 + await stops_of(paging, ahead, read)):
+        listing, ids = Listing(names(40), paging), list[str]()
+        async with client_of(listing) as client, anyio.create_task_group() as tasks:
+            walk = client.projects.iter_all(ahead=ahead)
+            close = walk.aclose if closed == "walk" else client.aclose
+            try:
+                await AtStop(lambda walk=walk, ids=ids: read(walk, ids), lambda close=close: tasks.start_soon(close), number)
+                ended = ids == names(40)
+            except ClientStateError as error:
+                ended = error.checkpoint == walk.checkpoint
+            assert ended
+            assert ids == names(40)[: len(ids)]
+            await assert_nothing_left(client, listing)
+
+
+@AHEAD
+@PAGINGS
+@pytest.mark.parametrize("stop", [1, 2, 10, 11, 15, 30, 39, 40])
+async def test_a_break_or_an_error_in_the_loop_leaves_nothing(paging: Paging, ahead: int, stop: int) -> None:
+    """The loop's own paginator goes with the loop, and its requests go with it, answered or not."""
+    listing = Listing(names(40), paging, gates={4: anyio.Event()} if stop <= 30 else {})
+    async with client_of(listing) as client:
+        with pytest.raises(LookupError):
+            async for item in client.projects.iter_all(ahead=ahead):
+                if item.id == names(40)[stop - 1]:
+                    raise LookupError(item.id)
+        await assert_nothing_left(client, listing)
+        async for item in client.projects.iter_all(ahead=ahead):
+            if item.id == names(40)[stop - 1]:
+                break
+        await assert_nothing_left(client, listing)
+
+
+@AHEAD
+@PAGINGS
+async def test_closing_a_walk_in_the_middle_ends_it(paging: Paging, ahead: int) -> None:
+    """After ``aclose``, and after ``async with``, there is no further item, and nothing under way."""
+    listing = Listing(names(40), paging, gates={2: anyio.Event(), 3: anyio.Event()})
+    async with client_of(listing) as client:
+        async with client.projects.iter_all(ahead=ahead) as walk:
+            [await anext(walk) for _ in range(5)]
+            await anyio.wait_all_tasks_blocked()
+        assert listing.under_way == 0
+        checkpoint = walk.checkpoint
+        assert await walk.collect() == []
+        await walk.aclose()
+        listing.gates.clear()
+        rest = await client.projects.iter_all(resume_from=checkpoint).collect()
+        assert [item.id for item in rest] == names(40)[5:]
+        await assert_nothing_left(client, listing)
+
+
+@AHEAD
+@PAGINGS
+async def test_a_walk_whose_error_nobody_fetches_says_nothing(paging: Paging, ahead: int) -> None:
+    """A page ahead that fails after the consumer has left is nobody's business."""
+    listing = Listing(names(40), paging, scripted={2: lambda: 1 / 0})  # type: ignore[dict-item,return-value]
+    async with client_of(listing) as client:
+        walk = client.projects.iter_all(ahead=ahead)
+        [await anext(walk) for _ in range(5)]
+        await anyio.wait_all_tasks_blocked()
+        del walk
+        await assert_nothing_left(client, listing)
+    gc.collect()
+
+
+@PAGINGS
+async def test_pages_that_were_handed_out_are_let_go(paging: Paging) -> None:
+    """However long the walk, only the last ``ahead + 1`` pages are kept alive by it."""
+    kept: list[weakref.ref[Any]] = []
+    async with client_of(Listing(names(300), paging)) as client:
+        async for page in client.projects.iter_all(ahead=3, model=Row).pages():
+            kept.append(weakref.ref(page.items[0]))
+            del page
+            assert len([row for row in kept if row() is not None]) <= 2
+        await anyio.wait_all_tasks_blocked()
+    assert len(kept) == 30
+
+
+@define(slots=False)
+class Row:
+    """A row that can be watched."""
+
+    id: str
+
+
+@pytest.mark.parametrize("ahead", [0, 1, 4])
+@PAGINGS
+async def test_sockets_go_back_to_the_pool_or_are_closed(paging: Paging, ahead: int) -> None:
+    """Over real connections: after a break, a cancel and a close there is none that nobody holds."""
+    async with Sandbox(projects=100, paging=paging, rate_limit=None, latency=0.002) as sandbox:
+        async with AsyncClient(base_url=sandbox.base_url, api_key=sandbox.api_key) as client:
+            for number in range(1, 12):
+                with anyio.CancelScope() as scope:
+                    walk = client.projects.iter_all(page_size=10, ahead=ahead)
+                    await AtStop(lambda walk=walk: read(walk, []), scope.cancel, number * 2)
+                async for _ in client.projects.iter_all(page_size=10, ahead=ahead):
+                    break
+                del walk
+                assert len(await client.projects.iter_all(page_size=50, ahead=ahead).collect()) == 100
+            while client.statistics().in_flight:
+                await anyio.lowlevel.checkpoint()
+            assert (client.statistics().connections or 0) <= 1 + ahead
+        assert client.statistics().connections == 0
+
+
+def test_a_loop_that_ends_in_the_middle_of_a_walk_is_silent() -> None:
+    """`asyncio.run` cancels what is left; the forgotten client is the only thing that is said to be wrong."""
+
+    async def main() -> AsyncClient:
+        client = client_of(Listing(names(40), gates={2: anyio.Event()}))
+        walk = client.projects.iter_all(ahead=3)
+        [await anext(walk) for _ in range(5)]
+        client.walk = walk  # type: ignore[attr-defined]  # outlives its loop
+        return client
+
+    client = asyncio.run(main(), debug=True)
+    with pytest.warns(ResourceWarning, match="never closed") as caught:
+        del client
+        gc.collect()
+    assert len(caught) == 1
