@@ -67,7 +67,9 @@ def _sender(steps: Any, value: object) -> Callable[[], Any]:
 
 async def assert_nothing_left(client: AsyncClient, listing: Listing) -> None:
     """No task of the walk and no request of its is there, once everybody has had a turn."""
-    await anyio.wait_all_tasks_blocked()
+    for _ in range(4):
+        await anyio.wait_all_tasks_blocked()
+        await anyio.lowlevel.checkpoint()
     assert client._sender.state.background._jobs == set()
     assert (listing.under_way, client.statistics().in_flight) == (0, 0)
 

@@ -102,8 +102,9 @@ class PageSource(Generic[T]):
 
     async def fetch_after(self, errand: Errand["Fetched[T] | None"]) -> Fetched[T] | None:
         """Fetch the page after one that is still on its way; ``None`` where that one fails."""
-        before = await errand.outcome()
-        position = self.follow(before) if before else None
+        await errand.ended()
+        before = errand.results[0] if errand.results else None
+        position = next_position(before.asked, self._facts(before), self.limit) if before else None
         return await self.fetch(position) if position else None
 
     def follow(self, fetched: Fetched[T]) -> Position | None:
@@ -113,15 +114,18 @@ class PageSource(Generic[T]):
             PaginationError: When it must not be followed.
         """
         if not fetched.is_followed:
-            facts = fetched.facts
-            if facts.link and not facts.cursor:
-                link = follow(facts.link, self.sender.state.base, fetched.target)
-                facts = evolve(facts, link=link)
-            following = self._walk.advance(fetched.asked, facts)
+            following = self._walk.advance(fetched.asked, self._facts(fetched))
             if following == fetched.asked:  # of a walk that was resumed there, whose memory begins with it
                 raise PaginationLoopError(f"The server repeats itself: {following} follows itself.")
             fetched.following, fetched.is_followed = following, True
         return fetched.following
+
+    def _facts(self, fetched: Fetched[T]) -> PageFacts:
+        """Give what an answer said, with a link that is known to lead to a place that may be asked."""
+        facts = fetched.facts
+        if not facts.link or facts.cursor:
+            return facts
+        return evolve(facts, link=follow(facts.link, self.sender.state.base, fetched.target))
 
     def _target(self, position: Position) -> str:
         if position.link is not None:

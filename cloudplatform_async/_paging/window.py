@@ -15,25 +15,28 @@ _CLOSED = "The walk was closed while a task waited for what comes next."
 
 
 class Errand(Generic[T]):
-    """One fetch, whose result the next one may need to know where to go."""
+    """One fetch, whose result the next one may need to know where to go.
+
+    Attributes:
+        results: The one result; none before it is there, and none ever after a failure.
+    """
 
     def __init__(self, fetch: Callable[[], Awaitable[T]]) -> None:
+        self.results: list[T] = []
         self._fetch = [fetch]
         self._ended = Event()
-        self._result: T | None = None
 
     async def run(self) -> T:
         """Fetch, once; the function is let go, for it may hold the errand before, and that the one before."""
         try:
-            self._result = result = await self._fetch.pop()()
+            self.results.append(await self._fetch.pop()())
         finally:
             self._ended.set()
-        return result
+        return self.results[0]
 
-    async def outcome(self) -> T | None:
-        """Wait for the result; ``None`` where there is none."""
+    async def ended(self) -> None:
+        """Wait for the end, whatever the outcome."""
         await self._ended.wait()
-        return self._result
 
 
 class Window(Generic[T]):
@@ -79,19 +82,15 @@ class Window(Generic[T]):
         raise ClientStateError(_CLOSED)
 
     async def _first(self) -> T:
-        job = self._jobs[0][0]
+        job, errand = self._jobs[0]
         await job.ended()
         if not self._jobs:
             raise ClientStateError(_CLOSED)
         self._jobs.popleft()
-        ended_well = False
-        try:
-            result = await job.wait()
-            ended_well = True
-        finally:
-            if not ended_well:
-                self.clear()
-        return result
+        if errand.results:
+            return errand.results[0]
+        self.clear()
+        return await job.wait()
 
     def clear(self) -> None:
         """End every fetch."""

@@ -1,7 +1,7 @@
 """One call on its way: what it carries, what it has met so far, and what that means for the next step."""
 
 from math import inf
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import anyio
 from attrs import define, evolve, field
@@ -13,9 +13,6 @@ from cloudplatform_async._protocol.retries import Failure, Stop, Wait, decide, w
 from cloudplatform_async._transport.clock import Clock
 from cloudplatform_async.errors import CloudPlatformError, Outcome
 from cloudplatform_async.settings import RetryPolicy, Timeouts
-
-if TYPE_CHECKING:
-    from cloudplatform_async._transport.gate import Lane
 
 _BUDGET_SPENT = "Not tried again: the client's retry budget is spent, as in an outage."
 
@@ -50,7 +47,7 @@ class Flight:
     started: float
     key: str | None
     request_id: str
-    lane: "Lane | None" = None
+    lane: object = None
     attempts: int = 0
     under_way: bool = False
     renewed: bool = False

@@ -116,9 +116,9 @@ class Gate:
         Raises:
             RateLimitError: At once, when the server wants a longer wait than the call may make.
         """
-        flight.lane = self._find(flight)
-        if flight.lane is not None:
-            await flight.lane.enter(flight)
+        lane = flight.lane = self._find(flight)
+        if lane is not None:
+            await lane.enter(flight)
 
     def lets_leave(self, flight: Flight) -> bool:
         """Tell whether a call that entered may still be sent, now that a connection is free for it."""

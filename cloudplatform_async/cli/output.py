@@ -40,14 +40,13 @@ async def write(items: Paginator[T], output: Output, columns: Sequence[Column[T]
         output: ``"table"``, ``"json"`` (one array) or ``"ndjson"`` (one object a line).
         columns: What a table shows; JSON shows everything.
     """
-    match output:
-        case "table":
-            await _write_table(items.pages(), columns)
-        case "json":
-            await _write_json(items)
-        case "ndjson":
-            async for item in items:
-                _emit(_as_json(item) + b"\n")
+    if output == "table":
+        await _write_table(items.pages(), columns)
+    elif output == "json":
+        await _write_json(items)
+    else:
+        async for item in items:
+            _emit(_as_json(item) + b"\n")
 
 
 def printable(text: str) -> str:

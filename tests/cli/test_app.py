@@ -6,7 +6,9 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from importlib.metadata import version
+from typing import NoReturn
 
 import pytest
 
@@ -43,6 +45,11 @@ def test_the_package_runs_as_a_module(module: str) -> None:
     command = [sys.executable, "-m", module, "--version"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == (version("cloudplatform-async") + "\n", "")
+
+
+def test_both_modules_run_the_same_command() -> None:
+    """There is one command line, under two names."""
+    assert import_module("cloudplatform_async.__main__").main is main
 
 
 def test_without_the_extra_one_line_says_how_to_install_it(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,6 +91,16 @@ def test_a_closed_pipe_leaves_nothing_on_stderr() -> None:
         command = [*COMMAND, "projects", "list", "--sandbox"]
         done = subprocess.run(command, stdout=broken, stderr=subprocess.PIPE, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_an_interrupt_before_the_first_answer_is_quiet_too(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C means the same at every moment."""
+
+    def interrupted(connection: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("cloudplatform_async.cli.projects.connect", interrupted)
+    assert run("projects", "list") == (130, "", "")
 
 
 def test_an_interrupt_ends_a_list_with_130() -> None:

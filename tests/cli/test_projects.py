@@ -67,6 +67,12 @@ def test_json_is_one_array(run: Run, sandbox: Sandbox) -> None:
     assert [project["id"] for project in json.loads(out)] == [f"prj_{number:06d}" for number in range(1, 31)]
 
 
+def test_no_projects_are_a_table_of_its_heading_alone(run: Run, sandbox: Sandbox) -> None:
+    """The list was read, and it is empty."""
+    code, out, err = run("projects", "list", "--name", "nobody's")
+    assert (code, out.split()[0], len(out.splitlines()), err) == (0, "ID", 1, "")
+
+
 def test_no_projects_are_an_empty_array(run: Run, sandbox: Sandbox) -> None:
     """A program need not treat an empty list apart."""
     _, out, _ = run("projects", "list", "--output", "json", "--name", "nobody's")

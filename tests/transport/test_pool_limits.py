@@ -225,7 +225,7 @@ async def test_a_closed_transport_refuses_and_closes_again_in_peace(transport_cl
 
 
 async def test_breaking_off_in_a_body_leaves_nothing_behind(transport_class: type[Transport]) -> None:
-    """No half-run generator, no task and no socket: what has to be finalized is, before ``aclose`` returns."""
+    """No half-run generator, no task and no socket is left for the garbage collector."""
     transport = transport_class(limits=PoolLimits(max_connections=1))
     with Server(send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\npart")) as server:
         response = await transport.handle_async_request(request_for(server.url))

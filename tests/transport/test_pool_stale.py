@@ -121,3 +121,18 @@ async def test_a_fresh_request_takes_no_kept_connection(transport_class: type[Tr
             await get(transport, server.url, fresh=fresh)
         await transport.aclose()
     assert (server.accepted, server.peak) == (2, 1)
+
+
+async def test_a_kept_connection_known_to_be_closed_is_not_even_tried(
+    transport_class: type[Transport],
+) -> None:
+    """The next request gets a new connection, and what breaks on that one is not called stale."""
+    transport = transport_class()
+    with Server(close_after_answer) as server:
+        await get(transport, server.url)
+        await server.has_peers(0)
+        server.behaviour = reset
+        with pytest.raises(httpx.ReadError) as caught:
+            await get(transport, server.url)
+        await transport.aclose()
+    assert type(caught.value) is httpx.ReadError
