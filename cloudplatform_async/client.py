@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Any, NoReturn, Self, TypeVar, overload
 
 import httpx
+from anyio import CancelScope
 from attrs import evolve
 
 from cloudplatform_async._protocol.encoding import Query, checked_headers, merged
@@ -242,9 +243,10 @@ class AsyncClient:
         return self._sender.state.statistics()
 
     async def aclose(self) -> None:
-        """End every call under way with an error, and close every connection; may be called again."""
+        """End calls under way with an error, and close all connections; may be called again, or cancelled."""
         if self._owner is None:
-            await self._sender.state.aclose()
+            with CancelScope(shield=True):
+                await self._sender.state.aclose()
 
     async def __aenter__(self) -> Self:
         return self

@@ -48,9 +48,9 @@ def _read_file(path: str | PathLike[str]) -> dict[str, str]:
             'env_file= needs the extra `dotenv`: pip install "cloudplatform-async[dotenv]"'
         ) from None
     try:
-        with open(path, encoding="utf-8") as stream:
+        with open(path, encoding="utf-8-sig") as stream:
             return _present(dotenv_values(stream=stream, interpolate=False))
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:  # not a file, or not text
         raise ConfigurationError(
             f"env_file {os.fspath(path)!r} cannot be read: {type(error).__name__}."
         ) from None

@@ -1,9 +1,9 @@
 """Groups of options that a client is built from, and the base URL."""
 
 import re
+import sys
 from collections.abc import Callable
 from ipaddress import ip_address
-from math import isfinite
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
@@ -15,7 +15,7 @@ DEFAULT_BASE_URL = "https://api.cloudplatform.dev/v1"
 
 _HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?")
 _VERSIONED = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/v[0-9]+")
-_REFUSED_IN_URL = re.compile(r"[\x00-\x20\x7f-\uffff\\]")
+_REFUSED_IN_URL = re.compile(r"[^\x21-\x7e]|\\")
 
 
 Check = Callable[[Any, "Attribute[Any]", Any], None]
@@ -26,9 +26,9 @@ def _seconds(least: str, passes: Callable[[float], bool], *, optional: bool = Fa
         if value is None and optional:
             return
         known = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if not known or not isfinite(value) or not passes(value):
+        if not known or not abs(value) <= sys.float_info.max or not passes(value):
             name = f"{type(instance).__name__}.{attribute.name}"
-            raise ConfigurationError(f"{name} must be a number of seconds {least}, not {value!r}.")
+            raise ConfigurationError(f"{name} must be a number of seconds {least}, not {shown(value)}.")
 
     return check
 
@@ -37,9 +37,17 @@ def _count(least: int) -> Check:
     def check(instance: object, attribute: "Attribute[Any]", value: Any) -> None:
         if not isinstance(value, int) or isinstance(value, bool) or value < least:
             name = f"{type(instance).__name__}.{attribute.name}"
-            raise ConfigurationError(f"{name} must be a whole number from {least} up, not {value!r}.")
+            raise ConfigurationError(f"{name} must be a whole number from {least} up, not {shown(value)}.")
 
     return check
+
+
+def shown(value: object) -> str:
+    """Show a value in a message, also an int of more digits than Python writes out."""
+    try:
+        return repr(value)
+    except ValueError:
+        return f"a {type(value).__name__} of more than {sys.get_int_max_str_digits()} digits"
 
 
 _positive = _seconds("above 0", lambda value: value > 0, optional=True)
@@ -141,12 +149,16 @@ def secure_url(text: object, name: str) -> SplitResult:
     """
     if not isinstance(text, str) or _REFUSED_IN_URL.search(text):
         raise ConfigurationError(f"{name} must be a URL in plain ASCII, without spaces or backslashes.")
+    if "@" in text:  # wherever it is: a password may have any character, and messages show what follows
+        raise ConfigurationError(
+            f"{name} must not contain a user name or password; pass credentials by their options."
+        )
     parts = _split(text, name)
-    if parts.username is not None or parts.password is not None:
-        raise ConfigurationError(f"{name} must not contain a user name or password; pass credentials by their options.")
     host = parts.netloc.rpartition(":")[0] if parts.port is not None else parts.netloc.removesuffix(":")
     if parts.scheme not in {"http", "https"} or not _is_host(host):
-        raise ConfigurationError(f"{name} must begin with https:// and a host name, such as {DEFAULT_BASE_URL}.")
+        raise ConfigurationError(
+            f"{name} must begin with https:// and a host name, such as {DEFAULT_BASE_URL}."
+        )
     if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
         raise ConfigurationError(
             f"{name} must use https://: http:// would send credentials in the clear. "
@@ -160,8 +172,8 @@ def _split(text: str, name: str) -> SplitResult:
         parts = urlsplit(text)
         if parts.port == 0:
             raise ConfigurationError(f"{name} has port 0; name the port that the server listens on.")
-    except ValueError as error:
-        raise ConfigurationError(f"{name} is not a valid URL: {error}.") from None
+    except ValueError:
+        raise ConfigurationError(f"{name} is not a valid URL; check its host and port.") from None
     return parts
 
 
@@ -196,8 +208,17 @@ def parse_base_url(text: object) -> BaseURL:
     parts = secure_url(text, "base_url")
     path = parts.path.rstrip("/")
     if parts.query or parts.fragment or "?" in str(text) or "#" in str(text):
-        raise ConfigurationError("base_url must not contain a query or a fragment; pass queries as `params=`.")
+        raise ConfigurationError(
+            "base_url must not contain a query or a fragment; pass queries as `params=`."
+        )
     if not _VERSIONED.fullmatch(path):
-        fixed = f"{parts.scheme}://{parts.netloc}{path if re.fullmatch(r'[/A-Za-z0-9_~-]*', path) else ''}/v1"
+        fixed = f"{parts.scheme}://{parts.netloc}{_corrected(path)}"
         raise ConfigurationError(f"base_url must end in a version such as /v1: use {fixed}")
     return BaseURL(parts.scheme, parts.netloc.lower().removesuffix(":"), path)
+
+
+def _corrected(path: str) -> str:
+    """End a path in the version that it has, or in one that it lacks."""
+    if versioned := re.match(_VERSIONED.pattern + "(?=/)", path):
+        return versioned[0]
+    return path + "/v1" if _VERSIONED.fullmatch(path + "/v1") else "/v1"

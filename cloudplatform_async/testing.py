@@ -15,9 +15,9 @@ Ask for the fixtures with one line in ``conftest.py``::
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio.lowlevel
 import pytest
@@ -51,11 +51,11 @@ class _SkippedTime:
 
 
 @contextmanager
-def no_waiting() -> Iterator[list[float]]:
+def no_waiting() -> Generator[list[float], None, None]:
     """Make every wait of the package instant: backoff, ``Retry-After``, a closed rate limit, polling.
 
     Skipped time counts against the deadlines of calls, so that what would be given up is given up
-    here too. It holds for the code within the block and for the tasks that are started there.
+    here too. It holds for the whole process, tasks and threads that run already included.
 
     Yields:
         The waits so far, in seconds, in the order in which they began.
@@ -73,17 +73,17 @@ def no_waiting() -> Iterator[list[float]]:
         >>> asyncio.run(flaky(Sandbox()))
         2
     """
-    time_ = _SkippedTime()
-    clock = evolve(CLOCK.get(), monotonic=time_.monotonic, wall=time_.wall, sleep=time_.sleep)
-    token = CLOCK.set(clock)
+    skipping = _SkippedTime()
+    before = CLOCK.process
+    CLOCK.process = evolve(before, monotonic=skipping.monotonic, wall=skipping.wall, sleep=skipping.sleep)
     try:
-        yield time_.waits
+        yield skipping.waits
     finally:
-        CLOCK.reset(token)
+        CLOCK.process = before
 
 
 @pytest.fixture(name="no_waiting")
-def _no_waiting() -> Iterator[list[float]]:
+def _no_waiting() -> Generator[list[float], None, None]:
     """The waits of this test, skipped and recorded: a list of seconds."""
     with no_waiting() as waits:
         yield waits
@@ -94,11 +94,12 @@ def cloud_sandbox(request: pytest.FixtureRequest) -> "Sandbox":
     """A platform in memory; ``with cloud_sandbox:`` also serves it over HTTP on the loopback."""
     from cloudplatform_async.sandbox import Sandbox
 
-    return Sandbox(**{"rate_limit": None, **getattr(request, "param", {})})
+    options: dict[str, Any] = {"rate_limit": None, **getattr(request, "param", {})}
+    return Sandbox(**options)
 
 
 @pytest.fixture
-def cloud_client(cloud_sandbox: "Sandbox") -> Iterator[AsyncClient]:
+def cloud_client(cloud_sandbox: "Sandbox") -> Generator[AsyncClient, None, None]:
     """A client of ``cloud_sandbox``, for one test on any event loop."""
     client = AsyncClient(
         base_url=cloud_sandbox.base_url, api_key=cloud_sandbox.api_key, transport=cloud_sandbox.transport()

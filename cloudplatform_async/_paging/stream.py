@@ -58,7 +58,7 @@ class PageStream(Generic[T]):
         return fetched
 
     def _mark_new(self, fetched: Fetched[T]) -> None:
-        if fetched.facts.page is not None:
+        if fetched.facts.page is not None or fetched.asked.page is not None:
             fetched.places = self._overlap.places_of_new(fetched.page.items, fetched.facts.total)
 
     def _next_position(self) -> Position | None:

@@ -5,8 +5,7 @@ from typing import Generic, TypeVar
 
 from attrs import field, frozen
 
-from cloudplatform_async._protocol.encoding import Query, path_of, query_string
-from cloudplatform_async._protocol.idempotency import AUTO, IdempotencyKey, is_write
+from cloudplatform_async._protocol.idempotency import AUTO, IdempotencyKey
 from cloudplatform_async._protocol.responses import Answer
 from cloudplatform_async.settings import Timeouts
 

@@ -2,9 +2,11 @@
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from hashlib import blake2b
+from typing import Annotated
 
 import msgspec
 from attrs import frozen
+from msgspec import Meta
 
 from cloudplatform_async._protocol.page_walk import Position
 from cloudplatform_async.errors import InvalidRequestError
@@ -14,11 +16,14 @@ _PREFIX = "cp1."  # the version of the format
 
 class _Form(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     list: str
-    offset: int
+    offset: Annotated[int, Meta(ge=0)]
     cursor: str | None = None
-    page: int | None = None
+    page: Annotated[int, Meta(ge=1)] | None = None
     link: str | None = None
-    limit: int | None = None
+    limit: Annotated[int, Meta(ge=1)] | None = None
+
+
+_decode_form = msgspec.json.Decoder(_Form).decode
 
 
 @frozen(kw_only=True)
@@ -62,7 +67,9 @@ def decode_checkpoint(text: str, identity: str, limit: int | None) -> Checkpoint
     """
     form = _read(text)
     if form.list != identity:
-        raise InvalidRequestError("`resume_from` belongs to another list, or to other filters; pass the same ones.")
+        raise InvalidRequestError(
+            "`resume_from` belongs to another list, or to other filters; pass the same ones."
+        )
     if limit is not None and limit != form.limit:
         raise InvalidRequestError(f"`resume_from` fixes page_size={form.limit}; leave `page_size` out.")
     position = Position(cursor=form.cursor, page=form.page, link=form.link)
@@ -71,12 +78,11 @@ def decode_checkpoint(text: str, identity: str, limit: int | None) -> Checkpoint
 
 def _read(text: str) -> _Form:
     try:
-        if not text.startswith(_PREFIX):
-            raise ValueError(text)
+        if not isinstance(text, str) or not text.startswith(_PREFIX):
+            raise ValueError("no checkpoint of this version")
         payload = text.removeprefix(_PREFIX)
-        form = msgspec.json.decode(urlsafe_b64decode(payload + "=" * (-len(payload) % 4)), type=_Form)
-    except (AttributeError, ValueError) as error:  # of base64 and msgspec alike
-        raise InvalidRequestError("`resume_from` is not a checkpoint; pass a paginator's `.checkpoint`.") from error
-    if form.offset < 0 or (form.page or 1) < 1:
-        raise InvalidRequestError("`resume_from` is not a checkpoint that a paginator gave.")
-    return form
+        return _decode_form(urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    except ValueError as error:  # of base64 and msgspec alike
+        raise InvalidRequestError(
+            "`resume_from` is not a checkpoint; pass a paginator's `.checkpoint`."
+        ) from error

@@ -68,19 +68,28 @@ _Read = Callable[[bytes], T]
 
 
 def payload_decoder(model: type[T]) -> Decode[Payload[T]]:
-    """Prepare the decoder of single answers, enveloped or bare, into an attrs class or ``dict``."""
+    """Prepare the decoder of single answers, enveloped or bare, into an attrs class or ``dict``.
+
+    Raises:
+        TypeError: For a class with a field of a type that nothing here can decode.
+    """
     kind: Any = model  # mypy takes no type variable for hashable
     return _payload_decoder(kind)
 
 
 def page_decoder(model: type[T]) -> Decode[PageEnvelope[list[T]]]:
-    """Prepare the decoder of list answers whose rows are ``model``."""
+    """Prepare the decoder of list answers whose rows are ``model``.
+
+    Raises:
+        TypeError: As above.
+    """
     kind: Any = model
     return _page_decoder(kind)
 
 
-def nothing(_: Answer) -> None:
-    """Decode an answer of which no body is expected."""
+def nothing(answer: Answer) -> None:
+    """Accept an answer of which no body is expected, unless its body is an error."""
+    _refuse_error(answer.body)
 
 
 @lru_cache(maxsize=256)
@@ -101,6 +110,7 @@ def _payload_decoder(model: Any) -> Decode[Payload[Any]]:
             except _UNREADABLE as error:
                 if "data" in (names := _names(body)) and names <= _ENVELOPE_NAMES:
                     _refuse(error)
+        _refuse_error(body)
         return Payload(bare(body), {})
 
     return _honest(read)
@@ -111,43 +121,57 @@ def _enveloped(envelope: Any, kind: Any) -> _Read[Any]:
     if is_native(kind):
         native: _Read[Any] = msgspec.json.Decoder(envelope[kind]).decode
         return native
-    outer = msgspec.json.Decoder(envelope[Any])
+    outer, structure = msgspec.json.Decoder(envelope[Any]), _structuring(kind, "$.data")
 
     def read(body: bytes) -> Any:
         answer = outer.decode(body)
-        answer.data = _structure(answer.data, kind, "$.data")
+        answer.data = structure(answer.data)
         return answer
 
     return read
 
 
 def _converted(kind: Any) -> _Read[Any]:
-    return lambda body: _structure(msgspec.json.decode(body), kind, "$")
+    structure = _structuring(kind, "$")
+    return lambda body: structure(msgspec.json.decode(body))
 
 
-def _structure(value: Any, kind: Any, path: str) -> Any:
+def _structuring(kind: Any, path: str) -> Callable[[Any], Any]:
     try:
-        return CONVERTER.structure(value, kind)
-    except _UNREADABLE as error:
-        _refuse(error, path)
+        hook = CONVERTER.get_structure_hook(kind)
+    except cattrs.StructureHandlerNotFoundError as error:
+        raise TypeError(f"{kind} cannot be a model: {error}") from error
+
+    def structure(value: Any) -> Any:
+        try:
+            return hook(value, kind)
+        except _UNREADABLE as error:
+            _refuse(error, path)
+
+    return structure
 
 
 def _honest(read: _Read[T]) -> Decode[T]:
-    """Refuse whatever is unreadable, missing, or an error dressed as a success."""
+    """Refuse whatever is unreadable or missing."""
 
     def decode(answer: Answer) -> T:
         body = answer.body
         if not body or answer.status == 204:  # whose body, if any, is not one (RFC 9110 §15.3.5)
-            raise ResponseDecodeError(f"The answer has status {answer.status} and no body, where one was asked for.")
+            raise ResponseDecodeError(
+                f"The answer has status {answer.status} and no body, where one was asked for."
+            )
         try:
-            decoded = read(body)
+            return read(body)
         except _UNREADABLE as error:
             _refuse(error)
-        if b'"error"' in body and _names(body) == {"error"}:
-            raise ResponseDecodeError("The answer has a success status and an error for its body.", path="$.error")
-        return decoded
 
     return decode
+
+
+def _refuse_error(body: bytes) -> None:
+    """Refuse an error dressed as a success (API contract §3)."""
+    if (b'"error"' in body or b"\\" in body) and _names(body) == {"error"}:
+        raise ResponseDecodeError("The status says success, and the body says error.", path="$.error")
 
 
 def _names(body: bytes) -> frozenset[str]:

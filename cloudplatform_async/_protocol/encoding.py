@@ -1,20 +1,24 @@
 """Values of the caller to bytes: JSON bodies, query strings, path segments and headers, or a refusal."""
 
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
+from decimal import Decimal
+from enum import Enum
 from math import isfinite
 from typing import Any
 from urllib.parse import quote, unquote
 
-import attrs
 import msgspec
 
 from cloudplatform_async.errors import InvalidRequestError
+from cloudplatform_async.settings import shown
 
 QueryValue = str | int | float | bool | date | datetime | Sequence[str] | None
 Query = Mapping[str, QueryValue]
 
+_KEPT = (datetime, Decimal, bytes, bytearray, memoryview)  # left as they are, to be looked at
 _UNRESERVED = "-._~"  # RFC 3986 §2.3, beside letters and digits
 _PATH_SAFE = _UNRESERVED + "!$&'()*+,;=:@%"  # RFC 3986 §3.3, and what the caller has encoded
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -22,7 +26,7 @@ _STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 §5.6.2
 _FIELD_VALUE = re.compile(r"[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?|")  # RFC 9110 §5.5, ASCII only
 _OWN_HEADERS = frozenset(
-    {"authorization", "x-api-key", "idempotency-key", "host", "content-length", "transfer-encoding", "x-attempt"}
+    "authorization x-api-key idempotency-key host content-length transfer-encoding x-attempt".split()
 )
 
 
@@ -33,34 +37,46 @@ def json_body(value: Any) -> bytes:
         InvalidRequestError: For NaN, infinities, naive datetimes, bytes and types without a JSON form.
     """
     try:
-        for path, part in _parts(value, "$"):
-            _check_part(path, part)
-        return msgspec.json.encode(value)
-    except (TypeError, UnicodeEncodeError, OverflowError) as error:
+        plain = msgspec.to_builtins(value, builtin_types=_KEPT, enc_hook=_plain_mapping)
+        fault = next((fault for path, part in _parts(plain) if (fault := _fault(path, part))), None)
+        body = b"" if fault else msgspec.json.encode(plain)
+    except (TypeError, ValueError) as error:  # of msgspec, also for half of a surrogate pair
         raise InvalidRequestError(f"The body cannot be written as JSON: {error}") from error
     except RecursionError as error:
         raise InvalidRequestError("The body is nested too deeply, or contains itself.") from error
+    if fault:
+        raise InvalidRequestError(fault)
+    return body
 
 
-def _parts(value: Any, path: str) -> Iterator[tuple[str, Any]]:
-    yield path, value
+def _plain_mapping(value: object) -> dict[Any, Any]:
     if isinstance(value, Mapping):
-        for name, part in value.items():
-            yield from _parts(part, f"{path}.{name}")
-    elif isinstance(value, (list, tuple, set, frozenset)):
-        for index, part in enumerate(value):
-            yield from _parts(part, f"{path}[{index}]")
-    elif attrs.has(type(value)):
-        yield from _parts(attrs.asdict(value, recurse=False), path)
+        return dict(value)
+    raise TypeError(f"a {type(value).__name__} has no JSON form")
 
 
-def _check_part(path: str, value: Any) -> None:
-    if isinstance(value, float) and not isfinite(value):
-        raise InvalidRequestError(f"{value} at `{path}` is not a JSON number; send a finite one or null.")
+def _parts(value: Any) -> Iterator[tuple[str, Any]]:
+    """Walk all values and names of a plain JSON value, each with its path."""
+    waiting = [("$", value)]
+    while waiting:
+        path, part = waiting.pop()
+        yield path, part
+        if isinstance(part, dict):
+            waiting += [(f"{path}.{name}", each) for name, inner in part.items() for each in (name, inner)]
+        elif isinstance(part, (list, tuple)):
+            waiting += [(f"{path}[{index}]", inner) for index, inner in enumerate(part)]
+
+
+def _fault(path: str, value: Any) -> str | None:
+    if (isinstance(value, float) and not isfinite(value)) or (
+        isinstance(value, Decimal) and not value.is_finite()
+    ):
+        return f"{value} at `{path}` is not a JSON number; send a finite one or null."
     if isinstance(value, datetime) and value.utcoffset() is None:
-        raise InvalidRequestError(_naive(path))
+        return _naive(path)
     if isinstance(value, (bytes, bytearray, memoryview)):
-        raise InvalidRequestError(f"Bytes at `{path}` have no JSON form; decode or base64-encode them first.")
+        return f"Bytes at `{path}` have no JSON form; decode or base64-encode them first."
+    return None
 
 
 def _naive(name: str) -> str:
@@ -80,7 +96,9 @@ def _segment(segment: str) -> str:
     if not isinstance(segment, str):
         raise InvalidRequestError(f"An id must be a str, not {type(segment).__name__}.")
     if segment in {"", ".", ".."}:
-        raise InvalidRequestError(f"{segment!r} is not an id; pass the `id` of an object that the platform gave.")
+        raise InvalidRequestError(
+            f"{segment!r} is not an id; pass the `id` of an object that the platform gave."
+        )
     if "/" in segment or "\\" in segment or _CONTROL.search(segment):
         raise InvalidRequestError(f"The id {segment!r} has a slash or a control character; ids have none.")
     return quoted(segment)
@@ -104,7 +122,8 @@ def checked_path(path: str) -> str:
     What the caller percent-encoded stays as it is. Nothing in it can leave the version prefix.
 
     Raises:
-        InvalidRequestError: For dot segments (encoded ones too), empty segments, a backslash, ``?``, ``#`` or a control character.
+        InvalidRequestError: For dot segments, slashes and control characters (encoded ones too), empty
+            segments, a backslash, ``?`` or ``#``.
     """
     if not isinstance(path, str) or not path.strip("/"):
         raise InvalidRequestError("`path` must be a path below the base URL, such as '/projects'.")
@@ -115,8 +134,11 @@ def checked_path(path: str) -> str:
         )
     segments = path.removeprefix("/").split("/")
     for segment in segments:
-        if unquote(segment) in {"", ".", ".."} or re.search(r"[/\\]", unquote(segment)):
-            raise InvalidRequestError(f"The path {path!r} has an empty or dot segment, or an encoded slash.")
+        plain = unquote(segment)
+        if plain in {"", ".", ".."} or re.search(r"[/\\]", plain) or _CONTROL.search(plain):
+            raise InvalidRequestError(
+                f"The path {path!r} has an empty or dot segment, or an encoded slash or control character."
+            )
     return "".join(f"/{quoted(segment, _PATH_SAFE)}" for segment in segments)
 
 
@@ -149,15 +171,21 @@ def _pairs(params: Query) -> Iterator[tuple[str, str]]:
 
 
 def _text(name: str, value: object) -> str:
+    if isinstance(value, Enum):
+        return _text(name, value.value)
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, datetime) and value.utcoffset() is None:
         raise InvalidRequestError(_naive(name))
     if isinstance(value, date):
         return value.isoformat()
-    if isinstance(value, (str, int)) or (isinstance(value, float) and isfinite(value)):
+    if isinstance(value, str):
+        return value
+    if isinstance(value, (int, float)) and abs(value) <= sys.float_info.max:
         return str(value)
-    raise InvalidRequestError(f"`{name}` cannot be sent as a query parameter: {type(value).__name__} {value!r}.")
+    raise InvalidRequestError(
+        f"`{name}` cannot be sent as a query parameter: {type(value).__name__} {shown(value)}."
+    )
 
 
 def checked_headers(headers: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
@@ -176,7 +204,9 @@ def _header(name: str, value: str) -> tuple[str, str]:
         raise InvalidRequestError(f"The header {name!r} is the client's own; see the option that sets it.")
     if not isinstance(value, str) or not _FIELD_VALUE.fullmatch(value):
         # The value may be a secret: it is not shown.
-        raise InvalidRequestError(f"The value of the header {name!r} must be printable ASCII without line breaks.")
+        raise InvalidRequestError(
+            f"The value of the header {name!r} must be printable ASCII without line breaks."
+        )
     return name.lower(), value
 
 
@@ -192,5 +222,5 @@ def whole_number(name: str, value: object, *, least: int) -> int:
         InvalidRequestError: For anything but a whole number from ``least`` up.
     """
     if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise InvalidRequestError(f"`{name}` must be a whole number from {least} up, not {value!r}.")
+        raise InvalidRequestError(f"`{name}` must be a whole number from {least} up, not {shown(value)}.")
     return value

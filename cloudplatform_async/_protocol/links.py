@@ -1,4 +1,4 @@
-"""Where the next link of a list may lead: never out of the base URL's origin and version (API contract §5)."""
+"""Where the next link of a list may lead: never out of the base URL's origin and version."""
 
 import re
 from urllib.parse import unquote, urljoin, urlsplit
@@ -6,9 +6,10 @@ from urllib.parse import unquote, urljoin, urlsplit
 from cloudplatform_async.errors import PaginationError
 from cloudplatform_async.settings import BaseURL
 
-_PARAMETER = r"""[\w!#$%&'*+\-.^`|~]+(?:\s*=\s*(?:"(?:[^"\\]|\\.)*"|[^\s",;<>]+))?"""
-_LINK = re.compile(rf"\s*<([^<>]*)>((?:\s*;\s*{_PARAMETER})*)\s*(?:,|$)")  # RFC 8288 §3
-_RELATION = re.compile(r""";\s*rel\s*=\s*(?:"([^"]*)"|([^\s",;]+))""", re.IGNORECASE)
+_VALUE = r"""\s*+=\s*+("(?:[^"\\]|\\.)*+"|[^\s",;<>]++)"""
+_PARAMETER = re.compile(rf"\s*+;\s*+(?:([\w!#$%&'*+\-.^`|~]++)(?:{_VALUE})?)?")
+_LINK = re.compile(rf"\s*+<([^<>]*+)>((?:{_PARAMETER.pattern})*+)\s*+(?:,|$)")  # RFC 8288 §3
+_REFUSED = re.compile(r"[^\x21-\x7e]|\\")
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 
@@ -19,11 +20,16 @@ def next_in_header(header: str) -> str | None:
         link = _LINK.match(header, position)
         if link is None:
             return None
-        relation = _RELATION.search(link[2])
-        if relation and "next" in (relation[1] or relation[2] or "").lower().split():
+        if "next" in _relations(link[2]):
             found = found or link[1]
         position = link.end()
     return found
+
+
+def _relations(parameters: str) -> list[str]:
+    """List what the first ``rel`` says (RFC 8288 §3.3); a ``rel`` within another's quotes says nothing."""
+    named = ((name.lower(), value) for name, value in _PARAMETER.findall(parameters))
+    return next((value.strip('"').lower().split() for name, value in named if name == "rel"), [])
 
 
 def follow(link: str, base: BaseURL, current: str) -> str:
@@ -35,19 +41,23 @@ def follow(link: str, base: BaseURL, current: str) -> str:
         current: Path below the prefix of the request that was answered.
 
     Raises:
-        PaginationError: For a link with another origin, prefix or scheme, with userinfo, a backslash or a control
-            character, or with dot segments.
+        PaginationError: For a link with another origin, prefix or scheme, with userinfo, a backslash or
+            a control character, or with dot segments.
     """
-    if re.search(r"[\x00-\x20\x7f-\uffff\\]", link):
+    if _REFUSED.search(link):
         raise _refused("has characters that no URL has")
     try:
         target = urlsplit(urljoin(str(base) + current, link))
-        authority = target.netloc.lower().removesuffix(_DEFAULT_PORTS.get(target.scheme, "")).removesuffix(":")
+        authority = target.netloc.lower().removesuffix(_DEFAULT_PORTS.get(target.scheme, ""))
     except ValueError:
         raise _refused("is not a URL") from None
-    if (target.scheme, authority) != (base.scheme, base.authority.removesuffix(_DEFAULT_PORTS[base.scheme])):
+    if (target.scheme, authority.removesuffix(":")) != (
+        base.scheme,
+        base.authority.removesuffix(_DEFAULT_PORTS[base.scheme]),
+    ):
         raise _refused("leads to another origin")
-    if not target.path.startswith(base.prefix + "/") or {".", ".."} & set(unquote(target.path).split("/")):
+    segments = re.split(r"[/\\]", unquote(target.path))
+    if not target.path.startswith(base.prefix + "/") or {".", ".."} & set(segments):
         raise _refused("leads out of the version prefix")
     return target.path.removeprefix(base.prefix) + (f"?{target.query}" if target.query else "")
 

@@ -5,7 +5,7 @@ from bisect import bisect_left
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from cloudplatform_async._protocol.conversion import PageEnvelope, PageFields
 from cloudplatform_async._protocol.links import next_in_header
@@ -99,16 +99,17 @@ def next_position(asked: Position, facts: PageFacts, limit: int | None) -> Posit
         return None
     if facts.link:
         return Position(link=facts.link)
-    if asked.link is not None or facts.page is None or is_last(facts, limit):
+    number = facts.page or (asked.page if facts.total is not None else None)
+    if asked.link is not None or number is None or is_last(facts, number, limit):
         return None
-    return Position(page=facts.page + 1)
+    return Position(page=number + 1)
 
 
-def is_last(facts: PageFacts, limit: int | None) -> bool:
+def is_last(facts: PageFacts, number: int, limit: int | None) -> bool:
     """Tell whether a numbered page ends its list."""
     size = facts.limit or limit or facts.count
     if facts.total is not None:
-        return (facts.page or 1) * size >= facts.total
+        return number * size >= facts.total
     return facts.has_more is False or facts.count < size or facts.count == 0
 
 
@@ -128,6 +129,7 @@ class Walk:
     limit: int | None = None
     _seen: "array[int]" = field(factory=lambda: array("q"))
     _empty: int = 0
+    _fullest: int = 0
 
     def advance(self, asked: Position, facts: PageFacts) -> Position | None:
         """Take in an answer and tell where the next page is.
@@ -137,11 +139,17 @@ class Walk:
             PaginationError: For a page that was not asked for, or a total that empty pages belie.
         """
         self._check_number(asked, facts)
-        following = next_position(asked, facts, self.limit)
+        following = next_position(asked, self._sized(facts), self.limit)
         if following is not None:
             self._check_new(following)
             self._check_progress(following, facts)
         return following
+
+    def _sized(self, facts: PageFacts) -> PageFacts:
+        """Read the size of a page from the fullest one, where the server counts items but tells no limit."""
+        self._fullest = max(self._fullest, facts.count)
+        untold = facts.limit is None and facts.total is not None and facts.count > 0
+        return evolve(facts, limit=self._fullest) if untold else facts
 
     def _check_number(self, asked: Position, facts: PageFacts) -> None:
         if asked.page is None or facts.page is None or facts.page == asked.page:
@@ -162,4 +170,6 @@ class Walk:
     def _check_progress(self, following: Position, facts: PageFacts) -> None:
         self._empty = 0 if facts.count or following.page is None else self._empty + 1
         if self._empty > MAX_EMPTY_PAGES:
-            raise PaginationError(f"{self._empty} empty pages in a row, yet a total of {facts.total} is promised.")
+            raise PaginationError(
+                f"{self._empty} empty pages in a row, yet a total of {facts.total} is promised."
+            )

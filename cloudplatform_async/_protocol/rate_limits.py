@@ -4,13 +4,16 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
-_NUMBER = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,9})?")
+_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
+_VALUE = re.compile(r"[A-Z][a-z]+, [^,]+|[^,\s][^,]*")  # the comma of a date separates nothing
+_LARGEST = 1e15  # more digits say no more, and a wait stays a finite number
 _EPOCH_LIKE = 1e9
+_BLANKS = " \t"  # RFC 9110 §5.6.3
 _DAYS = "Mon|Tue|Wed|Thu|Fri|Sat|Sun"
 _LONG_DAYS = "Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday"
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _MONTH = f"(?P<month>{'|'.join(_MONTHS)})"
-_TIME = r"(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2}):(?P<second>[0-9]{2})"
+_TIME = r"(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2}):(?P<second>[0-5][0-9]|60)"
 _DATES = tuple(  # RFC 9110 §5.6.7: IMF-fixdate, RFC 850, asctime
     re.compile(pattern)
     for pattern in (
@@ -38,22 +41,23 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
 def _waits(headers: Mapping[str, str], now: float) -> Iterator[float]:
     text = headers.get("retry-after", "")
     origin = _date(headers.get("date", ""), now)
-    for match in re.finditer(r"[A-Z][a-z]+, [^,]+|[^,]+", text):  # the comma of a date separates nothing
-        value = match[0].strip()
-        if _NUMBER.fullmatch(value):
-            yield float(value)
+    for match in _VALUE.finditer(text):
+        value = match[0].strip(_BLANKS)
+        if (seconds := _amount(value)) is not None:
+            yield seconds
         elif (date := _date(value, now)) is not None:
             yield max(0.0, date - (now if origin is None else origin))
 
 
 def _milliseconds(headers: Mapping[str, str]) -> Iterator[float]:
-    values = (value.strip() for value in headers.get("retry-after-ms", "").split(","))
-    return (float(value) / 1000 for value in values if _NUMBER.fullmatch(value))
+    for value in headers.get("retry-after-ms", "").split(","):
+        if (milliseconds := _amount(value.strip(_BLANKS))) is not None:
+            yield milliseconds / 1000
 
 
 def _date(text: str, now: float) -> float | None:
     for pattern in _DATES:
-        if match := pattern.fullmatch(text.strip()):
+        if match := pattern.fullmatch(text.strip(_BLANKS)):
             return _timestamp(match, now)
     return None
 
@@ -85,4 +89,4 @@ def exhausted_for(headers: Mapping[str, str], now: float) -> float | None:
 
 
 def _amount(text: str | None) -> float | None:
-    return float(text) if text is not None and _NUMBER.fullmatch(text) else None
+    return min(float(text), _LARGEST) if text is not None and _NUMBER.fullmatch(text) else None

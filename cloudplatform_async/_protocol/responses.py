@@ -1,6 +1,6 @@
 """What an answer means: a success to decode, or the typed error of its status (API contract §3)."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -11,6 +11,7 @@ from cloudplatform_async._protocol.rate_limits import retry_after
 from cloudplatform_async.errors import APIStatusError, Outcome, ServerError
 
 _EXCERPT = 200  # characters of a foreign body that an error message shows
+_DEEPEST = 100  # levels of `details`: an error must stay fit to be copied and pickled
 
 ERROR_OF_STATUS: Mapping[int, type[APIStatusError]] = {
     400: errors.BadRequestError,
@@ -64,33 +65,42 @@ def status_error(answer: Answer, *, now: float, secrets: Iterable[str]) -> APISt
         now: Wall-clock seconds since the epoch, for a ``Retry-After`` date without a ``Date``.
         secrets: Texts to mask wherever the server repeats them.
     """
-    fault = _fault(answer)
     secrets = sorted((secret for secret in secrets if secret), key=len, reverse=True)
+    fault = _fault(answer, secrets)
     kind = ERROR_OF_STATUS.get(answer.status, ServerError if answer.status >= 500 else APIStatusError)
     return kind(
-        masked(fault.message, secrets),
+        fault.message,
         outcome=_outcome(answer.status, fault.code),
         status_code=answer.status,
-        code=masked(fault.code, secrets),
-        details=masked(fault.details, secrets),
+        code=fault.code,
+        details=fault.details,
         retry_after=retry_after(answer.headers, now),
         request_id=masked(answer.headers.get("x-request-id"), secrets),
     )
 
 
-def _fault(answer: Answer) -> _Fault:
+def _fault(answer: Answer, secrets: Sequence[str]) -> _Fault:
     try:
-        return _decode_envelope(answer.body).error
+        fault = _decode_envelope(answer.body).error
+        return _Fault(*(masked(part, secrets) for part in (fault.message, fault.code, fault.details)))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return _Fault(_foreign_message(answer))
+        return _Fault(_foreign_message(answer, secrets))
 
 
-def _foreign_message(answer: Answer) -> str:
+def _foreign_message(answer: Answer, secrets: Sequence[str]) -> str:
     """Say what came where the platform's own error envelope should have been."""
     if 300 <= answer.status < 400:
         return "The server answered with a redirect; redirects are never followed. Check `base_url`."
-    excerpt = " ".join(answer.body[: 4 * _EXCERPT].decode("utf-8", "replace").split())[:_EXCERPT]
+    excerpt = " ".join(_beginning(answer.body, secrets).split())[:_EXCERPT]
     return f"The body is not the platform's error format: {excerpt}" if excerpt else "The body is empty."
+
+
+def _beginning(body: bytes, secrets: Sequence[str]) -> str:
+    """Give the start of a body, masked before it is cut: half a secret would not be found."""
+    margin = max(map(len, secrets), default=0)
+    window = body[: 4 * _EXCERPT + margin]
+    text: str = masked(window.decode("utf-8", "replace"), secrets)
+    return text if len(window) == len(body) else text[: len(text) - margin]
 
 
 def _outcome(status: int, code: str | None) -> Outcome:
@@ -99,13 +109,20 @@ def _outcome(status: int, code: str | None) -> Outcome:
     return "rejected" if refused else "unknown"
 
 
-def masked(value: Any, secrets: Iterable[str]) -> Any:
-    """Replace secrets in every text of a JSON value."""
+def masked(value: Any, secrets: Iterable[str], depth: int = _DEEPEST) -> Any:
+    """Replace secrets in every text of a JSON value.
+
+    Raises:
+        RecursionError: For a value that is nested deeper than ``depth``.
+    """
     if isinstance(value, str):
         for secret in secrets:
             value = value.replace(secret, "***")
-    elif isinstance(value, list):
-        return [masked(part, secrets) for part in value]
-    elif isinstance(value, dict):
-        return {masked(name, secrets): masked(part, secrets) for name, part in value.items()}
-    return value
+        return value
+    if not isinstance(value, (list, dict)):
+        return value
+    if depth == 0:
+        raise RecursionError("nested too deeply")
+    if isinstance(value, list):
+        return [masked(part, secrets, depth - 1) for part in value]
+    return {masked(name, secrets): masked(part, secrets, depth - 1) for name, part in value.items()}

@@ -59,7 +59,7 @@ def may_repeat(error: CloudPlatformError, *, repeatable: bool) -> bool:
         error: Of this attempt.
         repeatable: The call is a read, or carries an idempotency key.
     """
-    return repeatable or error.outcome == "not_sent" or error.status_code == 429
+    return repeatable or error.outcome == "not_sent"
 
 
 def honoured_wait(error: CloudPlatformError) -> float | None:

@@ -3,20 +3,22 @@
 import re
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from functools import lru_cache, partial
-from typing import Any, TypeVar, get_args, get_origin
+from enum import Enum
+from functools import partial
+from types import GenericAlias
+from typing import Any, get_args, get_origin
 
 import attrs
 import cattrs
 import msgspec
-from cattrs.cols import list_structure_factory
+from cattrs.cols import list_structure_factory, mapping_structure_factory
 from cattrs.gen import make_dict_structure_fn, override
 
 from cloudplatform_async.models.timestamps import AwareDatetime
 
-T = TypeVar("T")
-
+_Hook = Callable[[Any, Any], Any]
 _NATIVE_PATH = re.compile(r"^(.*) - at `\$(.*)`$", re.DOTALL)
+_PRIMITIVES = (str, int, float, bool, bytes, Enum)  # which cattrs alone would coerce
 
 
 def is_native(kind: Any) -> bool:
@@ -25,55 +27,83 @@ def is_native(kind: Any) -> bool:
     Renamed fields, attrs converters and plain datetimes (which msgspec would accept without a time
     zone) need the converter below; everything else is decoded natively, straight from the bytes.
     """
-    if kind is datetime:
-        return False
-    if kind == AwareDatetime:
-        return True
-    if get_origin(kind) is not None:
-        return all(is_native(part) for part in get_args(kind))
-    return not (isinstance(kind, type) and attrs.has(kind)) or _is_native_class(kind)
+    return all(part is not datetime and all(map(_is_plain, _fields(part))) for part in _reachable(kind))
 
 
-@lru_cache(maxsize=None)
-def _is_native_class(model: type) -> bool:
-    fields = attrs.fields(attrs.resolve_types(model, include_extras=True))
-    return all(f.init and not f.converter and f.name == _wire_name(f) and is_native(f.type) for f in fields)
+def _reachable(kind: Any) -> Iterator[Any]:
+    """Give every type that decoding a type may meet, once: classes may contain themselves."""
+    waiting, seen = [kind], [AwareDatetime]
+    while waiting:
+        part = waiting.pop()
+        if part not in seen:
+            seen.append(part)
+            waiting += [get_origin(part), *get_args(part), *(field.type for field in _fields(part))]
+            yield part
+
+
+def _fields(kind: Any) -> "tuple[attrs.Attribute[Any], ...]":
+    if not (isinstance(kind, type) and attrs.has(kind)):
+        return ()
+    return tuple(attrs.fields(attrs.resolve_types(kind, include_extras=True)))
+
+
+def _is_plain(field: "attrs.Attribute[Any]") -> bool:
+    return field.init and not field.converter and field.name == _wire_name(field)
 
 
 def _wire_name(field: "attrs.Attribute[Any]") -> str:
     return str(field.metadata.get("wire", field.alias))
 
 
-def _is_list(kind: Any) -> bool:
-    origin: Any = get_origin(kind)
-    return origin is list
-
-
-def _structure_leaf(kind: Any, value: Any, _: Any) -> Any:
+def _structure_leaf(value: Any, kind: Any) -> Any:
     return msgspec.convert(value, AwareDatetime if kind is datetime else kind)
 
 
-def _checked(shape: Any, structure: Callable[[Any, Any], Any], value: Any, kind: Any) -> Any:
+def _checked(shape: Any, structure: _Hook, value: Any, kind: Any) -> Any:
     # cattrs alone takes any iterable for a list, and a list for an object whose fields are all optional.
     return structure(msgspec.convert(value, shape), kind)
 
 
+def _object_hook(model: Any, converter: cattrs.Converter) -> _Hook:
+    names: dict[str, Any] = {
+        field.name: override(rename=_wire_name(field)) for field in _fields(get_origin(model) or model)
+    }
+    return partial(_checked, dict[str, Any], make_dict_structure_fn(model, converter, **names))
+
+
+def _array_hook(kind: Any, converter: cattrs.Converter) -> _Hook:
+    collect: Any = get_origin(kind)
+    rows = GenericAlias(list, get_args(kind)[:1])
+    structure = partial(_checked, list[Any], list_structure_factory(rows, converter))
+    return structure if collect is list else lambda value, _: collect(structure(value, rows))
+
+
+def _mapping_hook(kind: Any, converter: cattrs.Converter) -> _Hook:
+    return partial(_checked, dict[str, Any], mapping_structure_factory(kind, converter))
+
+
+def _is_array(kind: Any) -> bool:
+    origin: Any = get_origin(kind)
+    parts = get_args(kind)
+    return origin in (list, set, frozenset) or (origin is tuple and parts[1:] == (Ellipsis,))
+
+
+def _is_mapping(kind: Any) -> bool:
+    origin: Any = get_origin(kind)
+    return origin is dict
+
+
 def _make_converter() -> cattrs.Converter:
     converter = cattrs.Converter()
-
-    def object_hook(model: Any) -> Callable[[Any, Any], Any]:
-        fields = attrs.fields(attrs.resolve_types(model, include_extras=True))
-        names: dict[str, Any] = {field.name: override(rename=_wire_name(field)) for field in fields}
-        return partial(_checked, dict[str, Any], make_dict_structure_fn(model, converter, **names))
-
-    def array_hook(kind: Any) -> Callable[[Any, Any], Any]:
-        return partial(_checked, list[Any], list_structure_factory(kind, converter))
-
-    converter.register_structure_hook_factory(attrs.has, object_hook)
-    converter.register_structure_hook_factory(_is_list, array_hook)
-    converter.register_structure_hook_factory(
-        lambda kind: kind is datetime or is_native(kind), lambda kind: partial(_structure_leaf, kind)
-    )
+    for primitive in _PRIMITIVES:
+        converter.register_structure_hook(primitive, _structure_leaf)
+    for applies, factory in (
+        (attrs.has, _object_hook),
+        (_is_array, _array_hook),
+        (_is_mapping, _mapping_hook),
+    ):
+        converter.register_structure_hook_factory(applies, partial(factory, converter=converter))
+    converter.register_structure_hook_func(lambda kind: kind is datetime or is_native(kind), _structure_leaf)
     return converter
 
 
@@ -86,7 +116,7 @@ def first_fault(error: BaseException, path: str = "$") -> tuple[str, str]:
     if isinstance(error, cattrs.BaseValidationError):
         for inner, place in _places(error):
             return first_fault(inner, path + place)
-    if isinstance(error, KeyError):
+    if isinstance(error, KeyError) and path.endswith(f".{error.args[0]}"):
         return path.rpartition(".")[0], f"Object missing required field `{error.args[0]}`"
     native = _NATIVE_PATH.match(str(error))
     return (path + native[2], native[1]) if native else (path, str(error))
@@ -95,7 +125,7 @@ def first_fault(error: BaseException, path: str = "$") -> tuple[str, str]:
 def _places(error: cattrs.BaseValidationError) -> Iterator[tuple[Exception, str]]:
     if isinstance(error, cattrs.IterableValidationError):
         for inner, place in error.group_exceptions()[0]:
-            yield inner, f"[{place.index}]"
+            yield inner, f"[{place.index}]" if isinstance(place.index, int) else f".{place.index}"
     elif isinstance(error, cattrs.ClassValidationError):
         names = {field.name: _wire_name(field) for field in attrs.fields(error.cl)}
         for inner, note in error.group_exceptions()[0]:

@@ -45,8 +45,11 @@ class Background:
 
     def start(self, function: Callable[[], Awaitable[T]]) -> Job[T]:
         """Start a function as a job of its own."""
-        kind = _AsyncioJob if running_asyncio_loop() is not None else _TrioJob
-        job = kind(function, self._jobs.discard)
+        job: Job[T]
+        if running_asyncio_loop() is not None:
+            job = _AsyncioJob(function, self._jobs.discard)
+        else:
+            job = _TrioJob(function, self._jobs.discard)
         self._jobs.add(job)
         return job
 

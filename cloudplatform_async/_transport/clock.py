@@ -3,7 +3,7 @@
 import random
 import time
 from collections.abc import Awaitable, Callable
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 
 import anyio
 from attrs import frozen
@@ -26,4 +26,28 @@ class Clock:
     uniform: Callable[[float, float], float] = random.uniform
 
 
-CLOCK: ContextVar[Clock] = ContextVar("cloudplatform_async_clock", default=Clock())  # noqa: B039 - frozen
+class CurrentClock:
+    """The clock in use: the one set for a context, else the one of the whole process.
+
+    Attributes:
+        process: Also seen by tasks that were started before it was put here.
+    """
+
+    def __init__(self) -> None:
+        self.process = Clock()
+        self._context: ContextVar[Clock] = ContextVar("cloudplatform_async_clock")
+
+    def get(self) -> Clock:
+        """Give the clock for the code that asks."""
+        return self._context.get(self.process)
+
+    def set(self, clock: Clock) -> Token[Clock]:
+        """Use a clock in this context and in those made from it."""
+        return self._context.set(clock)
+
+    def reset(self, token: Token[Clock]) -> None:
+        """Go back to what was before a `set`."""
+        self._context.reset(token)
+
+
+CLOCK = CurrentClock()

@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Any
 
 import httpx
-from attrs import field, frozen
+from attrs import Factory, field, frozen
 
 from cloudplatform_async._protocol.calls import Call
 from cloudplatform_async._protocol.encoding import merged
@@ -33,6 +33,22 @@ _CONSTANT = (
 )
 
 
+def _parsed_base(exchange: "Exchange") -> httpx.URL:
+    try:
+        return httpx.URL(str(exchange.base))
+    except httpx.InvalidURL as error:
+        raise ConfigurationError(f"base_url is not a valid URL: {error}.") from None
+
+
+def _constant_headers(exchange: "Exchange") -> RawHeaders:
+    own = merged(_CONSTANT, exchange.headers)
+    return raw_headers([("host", exchange.base.authority), *own])
+
+
+def _is_announced(exchange: "Exchange") -> bool:
+    return announces_departures(exchange.transport)
+
+
 @frozen(eq=False, kw_only=True)
 class Exchange:
     """Sends requests to one origin over one transport; whatever does not change is prepared once.
@@ -48,24 +64,9 @@ class Exchange:
     base: BaseURL
     limit: int
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
-    _url: httpx.URL = field(init=False)
-    _constant: RawHeaders = field(init=False, repr=False)
-    _announced: bool = field(init=False)
-
-    @_url.default
-    def _parse_base(self) -> httpx.URL:
-        try:
-            return httpx.URL(str(self.base))
-        except httpx.InvalidURL as error:
-            raise ConfigurationError(f"base_url is not a valid URL: {error}.") from None
-
-    @_constant.default
-    def _prepare_headers(self) -> RawHeaders:
-        return (raw_headers([("host", self.base.authority)])) + raw_headers(merged(_CONSTANT, self.headers))
-
-    @_announced.default
-    def _ask_transport(self) -> bool:
-        return announces_departures(self.transport)
+    _url: httpx.URL = field(init=False, default=Factory(_parsed_base, takes_self=True))
+    _constant: RawHeaders = field(init=False, repr=False, default=Factory(_constant_headers, takes_self=True))
+    _announced: bool = field(init=False, default=Factory(_is_announced, takes_self=True))
 
     def request_id_of(self, call: Call[Any]) -> str | None:
         """Find the request id that the user gave as a header, for one call or for all."""

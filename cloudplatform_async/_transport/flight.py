@@ -51,7 +51,7 @@ class Flight:
     attempts: int = 0
     under_way: bool = False
     renewed: bool = False
-    failures: list[Failure] = field(factory=list)
+    failures: list[Failure] = field(factory=list[Failure])
     departed: float = -inf
     spent: float = 0.0
     _retries: int = 0

@@ -14,6 +14,22 @@ from cloudplatform_async._transport.flight import Flight
 from cloudplatform_async.errors import RateLimitError
 
 
+class _Place:
+    """One call in a queue."""
+
+    def __init__(self) -> None:
+        self._bell = anyio.Event()
+
+    def ring(self) -> None:
+        """Wake the call, to look where it stands."""
+        self._bell.set()
+
+    async def rung(self) -> None:
+        """Wait until somebody rings."""
+        await self._bell.wait()
+        self._bell = anyio.Event()
+
+
 @define(eq=False)
 class Lane:
     """The calls of one credentials object and endpoint group, first come first served.
@@ -25,7 +41,7 @@ class Lane:
 
     group: str
     pace: Pace = field(factory=Pace)
-    _queue: "OrderedDict[_Place, None]" = field(factory=OrderedDict)
+    _queue: OrderedDict[_Place, None] = field(factory=OrderedDict[_Place, None])
 
     @property
     def is_empty(self) -> bool:
@@ -65,7 +81,7 @@ class Lane:
         for place in self._queue:
             place.ring()
 
-    def _leave(self, place: "_Place") -> None:
+    def _leave(self, place: _Place) -> None:
         """Give the place on, whether the turn was used or cancelled."""
         del self._queue[place]
         if self._queue:
@@ -83,22 +99,6 @@ class Lane:
                 retry_after=wait,
             )
         return wait
-
-
-class _Place:
-    """One call in a queue."""
-
-    def __init__(self) -> None:
-        self._bell = anyio.Event()
-
-    def ring(self) -> None:
-        """Wake the call, to look where it stands."""
-        self._bell.set()
-
-    async def rung(self) -> None:
-        """Wait until somebody rings."""
-        await self._bell.wait()
-        self._bell = anyio.Event()
 
 
 class Gate:

@@ -89,11 +89,12 @@ class Sender:
         """Attempt the call until it succeeds, its deadline passes, or nothing more is worth trying."""
         total = flight.timeouts.total
         deadline = inf if total is None else anyio.current_time() + total
+        outcome: Answer | Failure | None = None
         with anyio.CancelScope(deadline=deadline) as scope, self.state.ended_by_closing(scope):
             outcome = await until_settled(
                 partial(self._attempt, flight), partial(flight.decide, self.state.budget), flight.clock.sleep
             )
-        if scope.cancelled_caught:
+        if outcome is None:
             raise self._interrupted(flight) from (flight.failures[-1].error if flight.failures else None)
         if isinstance(outcome, Failure):
             raise outcome.error

@@ -1,6 +1,6 @@
 """What a client and all of its views share."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 import httpx
@@ -45,7 +45,7 @@ class SharedState:
     counters: Counters = field(factory=Counters)
     closed: bool = False
     _loop: object = None
-    _scopes: set[CancelScope] = field(factory=set)
+    _scopes: set[CancelScope] = field(factory=set[CancelScope])
 
     def enter(self) -> None:
         """Check that a call may start here and now; the first one binds the client to its event loop.
@@ -76,7 +76,7 @@ class SharedState:
         )
 
     @contextmanager
-    def ended_by_closing(self, scope: CancelScope) -> Iterator[None]:
+    def ended_by_closing(self, scope: CancelScope) -> Generator[None, None, None]:
         """Let closing the client cancel a call, wherever it waits."""
         self._scopes.add(scope)
         try:

@@ -97,6 +97,18 @@ class Projects:
         max_items: int | None = None,
         ahead: int = 1,
         resume_from: str | None = None,
+        model: type[dict[str, Any]],
+        **filters: Unpack[ProjectFilters],
+    ) -> Paginator[dict[str, Any]]: ...
+
+    @overload
+    def iter_all(
+        self,
+        *,
+        page_size: int | None = None,
+        max_items: int | None = None,
+        ahead: int = 1,
+        resume_from: str | None = None,
         model: type[T],
         **filters: Unpack[ProjectFilters],
     ) -> Paginator[T]: ...

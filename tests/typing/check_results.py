@@ -1,0 +1,71 @@
+"""What type checkers make of each result; mypy and pyright read this file, and nothing runs it."""
+
+from collections.abc import AsyncIterator
+from datetime import date
+from typing import Any, assert_type
+
+from attrs import frozen
+
+from cloudplatform_async import APIResponse, AsyncClient, ClientStatistics, Drift, Page, Paginator, Project, Usage
+
+
+@frozen(kw_only=True)
+class Tiered(Project):
+    """A project with a field that is newer than the package."""
+
+    tier: str
+
+
+async def projects(client: AsyncClient) -> None:
+    """The operations on projects."""
+    assert_type(await client.projects.get("prj_01"), Project)
+    assert_type(await client.projects.create(name="n", slug="s"), Project)
+    assert_type(await client.projects.update("prj_01", name="n"), Project)
+    assert_type(await client.projects.list(limit=5, status="active"), Page[Project])
+    deleted: None = await client.projects.delete("prj_01")  # type: ignore[func-returns-value]  # that is the promise
+    assert_type(deleted, None)
+
+
+async def walks(client: AsyncClient) -> None:
+    """A walk is of the model that was asked for, by item and by page."""
+    walk = client.projects.iter_all(label=["team:blue"], ahead=8)
+    assert_type(walk, Paginator[Project])
+    assert_type(await walk.first(), Project | None)
+    assert_type(await walk.collect(), list[Project])
+    assert_type(walk.checkpoint, str)
+    assert_type(walk.drift, Drift)
+    async for project in walk:
+        assert_type(project, Project)
+    async for page in walk.pages():
+        assert_type(page, Page[Project])
+        assert_type(page.items, list[Project])
+    async with client.projects.iter_all(model=Tiered) as tiered:
+        assert_type(tiered, Paginator[Tiered])
+    assert_type([each.tier async for each in client.projects.iter_all(model=Tiered, max_items=1)], list[str])
+    assert_type(client.projects.iter_all(model=dict), Paginator[dict[str, Any]])
+
+
+async def usage(client: AsyncClient) -> None:
+    """One span, or many."""
+    day = date(2026, 3, 17)
+    assert_type(await client.usage.get(day, day), Usage)
+    windows: AsyncIterator[Usage] = client.usage.iter_windows(day, day)
+    async for window in windows:
+        assert_type(window, Usage)
+
+
+async def requests(client: AsyncClient) -> None:
+    """Any endpoint, into any model."""
+    assert_type(await client.request("GET", "/x"), APIResponse[dict[str, Any]])
+    assert_type(await client.request("GET", "/x", model=Tiered), APIResponse[Tiered])
+    assert_type(await client.request("GET", "/x", model=list[Tiered]), APIResponse[list[Tiered]])
+    assert_type(await client.request("DELETE", "/x", model=None), APIResponse[None])
+    assert_type((await client.request("GET", "/x", model=Usage)).data.error_rate, float)
+
+
+async def lifetime(client: AsyncClient) -> None:
+    """Views and statistics."""
+    assert_type(client.with_options(timeout=3), AsyncClient)
+    assert_type(client.statistics(), ClientStatistics)
+    async with client as opened:
+        assert_type(opened, AsyncClient)
