@@ -4,7 +4,8 @@ import re
 import sys
 from collections.abc import Callable
 from ipaddress import ip_address
-from typing import Any
+from math import nan
+from typing import Any, cast
 from urllib.parse import SplitResult, urlsplit
 
 from attrs import Attribute, field, frozen
@@ -26,7 +27,8 @@ def _seconds(least: str, passes: Callable[[float], bool], *, optional: bool = Fa
         if value is None and optional:
             return
         known = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if not known or not abs(value) <= sys.float_info.max or not passes(value):
+        number = cast("float", value) if known else nan
+        if not is_finite(number) or not passes(number):
             name = f"{type(instance).__name__}.{attribute.name}"
             raise ConfigurationError(f"{name} must be a number of seconds {least}, not {shown(value)}.")
 
@@ -40,6 +42,11 @@ def _count(least: int) -> Check:
             raise ConfigurationError(f"{name} must be a whole number from {least} up, not {shown(value)}.")
 
     return check
+
+
+def is_finite(number: float) -> bool:
+    """Tell whether a number is finite as a float: some ints are too large to be one."""
+    return abs(number) <= sys.float_info.max
 
 
 def shown(value: object) -> str:

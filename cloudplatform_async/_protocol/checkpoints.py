@@ -76,7 +76,7 @@ def decode_checkpoint(text: str, identity: str, limit: int | None) -> Checkpoint
     return Checkpoint(position=position, offset=form.offset, limit=form.limit)
 
 
-def _read(text: str) -> _Form:
+def _read(text: object) -> _Form:
     try:
         if not isinstance(text, str) or not text.startswith(_PREFIX):
             raise ValueError("no checkpoint of this version")

@@ -16,6 +16,7 @@ from cloudplatform_async.errors import ResponseDecodeError
 T = TypeVar("T")
 
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, cattrs.BaseValidationError)
+_ERROR_NAMES = frozenset({"error"})
 _ENVELOPE_NAMES = frozenset({"data", "meta", "pagination", "links", "request_id"})
 
 
@@ -170,7 +171,7 @@ def _honest(read: _Read[T]) -> Decode[T]:
 
 def _refuse_error(body: bytes) -> None:
     """Refuse an error dressed as a success (API contract §3)."""
-    if (b'"error"' in body or b"\\" in body) and _names(body) == {"error"}:
+    if (b'"error"' in body or b"\\" in body) and _names(body) == _ERROR_NAMES:
         raise ResponseDecodeError("The status says success, and the body says error.", path="$.error")
 
 

@@ -1,19 +1,17 @@
 """Values of the caller to bytes: JSON bodies, query strings, path segments and headers, or a refusal."""
 
 import re
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
-from math import isfinite
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote, unquote
 
 import msgspec
 
 from cloudplatform_async.errors import InvalidRequestError
-from cloudplatform_async.settings import shown
+from cloudplatform_async.settings import is_finite, shown
 
 QueryValue = str | int | float | bool | date | datetime | Sequence[str] | None
 Query = Mapping[str, QueryValue]
@@ -26,7 +24,15 @@ _STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 §5.6.2
 _FIELD_VALUE = re.compile(r"[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?|")  # RFC 9110 §5.5, ASCII only
 _OWN_HEADERS = frozenset(
-    "authorization x-api-key idempotency-key host content-length transfer-encoding x-attempt".split()
+    {
+        "authorization",
+        "x-api-key",
+        "idempotency-key",
+        "host",
+        "content-length",
+        "transfer-encoding",
+        "x-attempt",
+    }
 )
 
 
@@ -49,26 +55,28 @@ def json_body(value: Any) -> bytes:
     return body
 
 
-def _plain_mapping(value: object) -> dict[Any, Any]:
-    if isinstance(value, Mapping):
-        return dict(value)
-    raise TypeError(f"a {type(value).__name__} has no JSON form")
+def _plain_mapping(value: Any) -> dict[Any, Any]:
+    if not isinstance(value, Mapping):
+        raise TypeError(f"a {type(value).__name__} has no JSON form")
+    return dict(cast("Mapping[Any, Any]", value))
 
 
-def _parts(value: Any) -> Iterator[tuple[str, Any]]:
+def _parts(value: object) -> Iterator[tuple[str, object]]:
     """Walk all values and names of a plain JSON value, each with its path."""
-    waiting = [("$", value)]
+    waiting: list[tuple[str, object]] = [("$", value)]
     while waiting:
         path, part = waiting.pop()
         yield path, part
         if isinstance(part, dict):
-            waiting += [(f"{path}.{name}", each) for name, inner in part.items() for each in (name, inner)]
+            fields = cast("dict[object, object]", part)
+            waiting += [(f"{path}.{name}", each) for name, inner in fields.items() for each in (name, inner)]
         elif isinstance(part, (list, tuple)):
-            waiting += [(f"{path}[{index}]", inner) for index, inner in enumerate(part)]
+            rows = cast("Sequence[object]", part)
+            waiting += [(f"{path}[{index}]", each) for index, each in enumerate(rows)]
 
 
-def _fault(path: str, value: Any) -> str | None:
-    if (isinstance(value, float) and not isfinite(value)) or (
+def _fault(path: str, value: object) -> str | None:
+    if (isinstance(value, float) and not is_finite(value)) or (
         isinstance(value, Decimal) and not value.is_finite()
     ):
         return f"{value} at `{path}` is not a JSON number; send a finite one or null."
@@ -92,7 +100,7 @@ def path_of(*segments: str) -> str:
     return "".join(f"/{_segment(segment)}" for segment in segments)
 
 
-def _segment(segment: str) -> str:
+def _segment(segment: object) -> str:
     if not isinstance(segment, str):
         raise InvalidRequestError(f"An id must be a str, not {type(segment).__name__}.")
     if segment in {"", ".", ".."}:
@@ -116,7 +124,7 @@ def quoted(text: str, safe: str = _UNRESERVED) -> str:
         raise InvalidRequestError(f"{text!r} is not valid Unicode text.") from error
 
 
-def checked_path(path: str) -> str:
+def checked_path(path: object) -> str:
     """Check and encode a path that the caller wrote whole, such as ``"/projects/prj_01"``.
 
     What the caller percent-encoded stays as it is. Nothing in it can leave the version prefix.
@@ -142,7 +150,7 @@ def checked_path(path: str) -> str:
     return "".join(f"/{quoted(segment, _PATH_SAFE)}" for segment in segments)
 
 
-def checked_method(method: str) -> str:
+def checked_method(method: object) -> str:
     """Check a method that the caller wrote.
 
     Raises:
@@ -181,7 +189,7 @@ def _text(name: str, value: object) -> str:
         return value.isoformat()
     if isinstance(value, str):
         return value
-    if isinstance(value, (int, float)) and abs(value) <= sys.float_info.max:
+    if isinstance(value, (int, float)) and is_finite(value):
         return str(value)
     raise InvalidRequestError(
         f"`{name}` cannot be sent as a query parameter: {type(value).__name__} {shown(value)}."
@@ -197,7 +205,7 @@ def checked_headers(headers: Mapping[str, str] | None) -> tuple[tuple[str, str],
     return tuple(_header(name, value) for name, value in (headers or {}).items())
 
 
-def _header(name: str, value: str) -> tuple[str, str]:
+def _header(name: object, value: object) -> tuple[str, str]:
     if not isinstance(name, str) or not _TOKEN.fullmatch(name):
         raise InvalidRequestError(f"{name!r} is not a header name.")
     if name.lower() in _OWN_HEADERS:

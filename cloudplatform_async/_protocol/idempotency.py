@@ -28,7 +28,7 @@ def is_write(method: str) -> bool:
     return method not in _SAFE_METHODS
 
 
-def choose_key(method: str, given: IdempotencyKey, make: Callable[[], str]) -> str | None:
+def choose_key(method: str, given: object, make: Callable[[], str]) -> str | None:
     """Choose the key of one call: the caller's, a new one for a write, or none.
 
     Raises:

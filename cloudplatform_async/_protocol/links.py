@@ -28,8 +28,9 @@ def next_in_header(header: str) -> str | None:
 
 def _relations(parameters: str) -> list[str]:
     """List what the first ``rel`` says (RFC 8288 §3.3); a ``rel`` within another's quotes says nothing."""
-    named = ((name.lower(), value) for name, value in _PARAMETER.findall(parameters))
-    return next((value.strip('"').lower().split() for name, value in named if name == "rel"), [])
+    named = ((str(name).lower(), str(value)) for name, value in _PARAMETER.findall(parameters))
+    relation = next((value for name, value in named if name == "rel"), "")
+    return relation.strip('"').lower().split()
 
 
 def follow(link: str, base: BaseURL, current: str) -> str:
@@ -48,13 +49,9 @@ def follow(link: str, base: BaseURL, current: str) -> str:
         raise _refused("has characters that no URL has")
     try:
         target = urlsplit(urljoin(str(base) + current, link))
-        authority = target.netloc.lower().removesuffix(_DEFAULT_PORTS.get(target.scheme, ""))
     except ValueError:
         raise _refused("is not a URL") from None
-    if (target.scheme, authority.removesuffix(":")) != (
-        base.scheme,
-        base.authority.removesuffix(_DEFAULT_PORTS[base.scheme]),
-    ):
+    if _origin(target.scheme, target.netloc) != _origin(base.scheme, base.authority):
         raise _refused("leads to another origin")
     segments = re.split(r"[/\\]", unquote(target.path))
     if not target.path.startswith(base.prefix + "/") or {".", ".."} & set(segments):
@@ -64,3 +61,8 @@ def follow(link: str, base: BaseURL, current: str) -> str:
 
 def _refused(why: str) -> PaginationError:
     return PaginationError(f"The next page's link {why}; it was not followed, and nothing was sent to it.")
+
+
+def _origin(scheme: str, authority: str) -> tuple[str, str]:
+    """Give scheme, host and port, without a port that goes without saying (RFC 3986 §6.2.3)."""
+    return scheme, authority.lower().removesuffix(_DEFAULT_PORTS.get(scheme, ":")).removesuffix(":")

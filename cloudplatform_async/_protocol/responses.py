@@ -1,7 +1,7 @@
 """What an answer means: a success to decode, or the typed error of its status (API contract §3)."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from attrs import frozen
@@ -119,10 +119,11 @@ def masked(value: Any, secrets: Iterable[str], depth: int = _DEEPEST) -> Any:
         for secret in secrets:
             value = value.replace(secret, "***")
         return value
-    if not isinstance(value, (list, dict)):
-        return value
-    if depth == 0:
+    if depth == 0 and isinstance(value, (list, dict)):
         raise RecursionError("nested too deeply")
     if isinstance(value, list):
-        return [masked(part, secrets, depth - 1) for part in value]
-    return {masked(name, secrets): masked(part, secrets, depth - 1) for name, part in value.items()}
+        return [masked(part, secrets, depth - 1) for part in cast("list[Any]", value)]
+    if isinstance(value, dict):
+        fields = cast("dict[str, Any]", value)
+        return {masked(name, secrets): masked(part, secrets, depth - 1) for name, part in fields.items()}
+    return value

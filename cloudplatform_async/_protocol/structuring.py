@@ -11,11 +11,12 @@ from typing import Any, get_args, get_origin
 import attrs
 import cattrs
 import msgspec
-from cattrs.cols import list_structure_factory, mapping_structure_factory
+from cattrs import cols
 from cattrs.gen import make_dict_structure_fn, override
 
 from cloudplatform_async.models.timestamps import AwareDatetime
 
+_cols: Any = cols  # partly untyped
 _Hook = Callable[[Any, Any], Any]
 _NATIVE_PATH = re.compile(r"^(.*) - at `\$(.*)`$", re.DOTALL)
 _PRIMITIVES = (str, int, float, bool, bytes, Enum)  # which cattrs alone would coerce
@@ -47,8 +48,8 @@ def _fields(kind: Any) -> "tuple[attrs.Attribute[Any], ...]":
     return tuple(attrs.fields(attrs.resolve_types(kind, include_extras=True)))
 
 
-def _is_plain(field: "attrs.Attribute[Any]") -> bool:
-    return field.init and not field.converter and field.name == _wire_name(field)
+def _is_plain(field: Any) -> bool:
+    return bool(field.init and field.converter is None and field.name == _wire_name(field))
 
 
 def _wire_name(field: "attrs.Attribute[Any]") -> str:
@@ -73,13 +74,13 @@ def _object_hook(model: Any, converter: cattrs.Converter) -> _Hook:
 
 def _array_hook(kind: Any, converter: cattrs.Converter) -> _Hook:
     collect: Any = get_origin(kind)
-    rows = GenericAlias(list, get_args(kind)[:1])
-    structure = partial(_checked, list[Any], list_structure_factory(rows, converter))
+    rows: Any = GenericAlias(list, get_args(kind)[:1])
+    structure = partial(_checked, list[Any], _cols.list_structure_factory(rows, converter))
     return structure if collect is list else lambda value, _: collect(structure(value, rows))
 
 
 def _mapping_hook(kind: Any, converter: cattrs.Converter) -> _Hook:
-    return partial(_checked, dict[str, Any], mapping_structure_factory(kind, converter))
+    return partial(_checked, dict[str, Any], _cols.mapping_structure_factory(kind, converter))
 
 
 def _is_array(kind: Any) -> bool:
@@ -93,15 +94,14 @@ def _is_mapping(kind: Any) -> bool:
     return origin is dict
 
 
+_FACTORIES = ((attrs.has, _object_hook), (_is_array, _array_hook), (_is_mapping, _mapping_hook))
+
+
 def _make_converter() -> cattrs.Converter:
     converter = cattrs.Converter()
     for primitive in _PRIMITIVES:
         converter.register_structure_hook(primitive, _structure_leaf)
-    for applies, factory in (
-        (attrs.has, _object_hook),
-        (_is_array, _array_hook),
-        (_is_mapping, _mapping_hook),
-    ):
+    for applies, factory in _FACTORIES:
         converter.register_structure_hook_factory(applies, partial(factory, converter=converter))
     converter.register_structure_hook_func(lambda kind: kind is datetime or is_native(kind), _structure_leaf)
     return converter

@@ -1,0 +1,159 @@
+"""The rows of the tables: each client with its own defaults, a get, and a walk through a list."""
+
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+from attrs import frozen
+
+import machine
+
+OURS, OURS_AIOHTTP = "cloudplatform-async", "cloudplatform-async, aiohttp"
+PEERS = ("openai", "openai, aiohttp", "cloudflare", "stripe")
+
+Rows = Callable[[int], Awaitable[AsyncIterable[Any]]]
+
+
+@frozen
+class Session:
+    """An open client.
+
+    Attributes:
+        get: Fetches one object.
+        rows: Begins a walk through a list, with this many rows a page; ``None`` where there is none.
+    """
+
+    get: Callable[[], Awaitable[Any]]
+    rows: Rows | None = None
+
+
+@frozen
+class Client:
+    """A row of the tables.
+
+    Attributes:
+        needs: Distributions that must be installed.
+        session: Opens it on a server's URL.
+        imports: Module whose import is timed, if any.
+    """
+
+    needs: tuple[str, ...]
+    session: Callable[[str], AbstractAsyncContextManager[Session]]
+    imports: str | None = None
+
+    @property
+    def missing(self) -> list[str]:
+        """Distributions that are not installed."""
+        found = machine.versions(self.needs)
+        return [name for name in self.needs if name not in found]
+
+
+@asynccontextmanager
+async def _ours(url: str) -> AsyncIterator[Session]:
+    from cloudplatform_async import AsyncClient
+
+    async with AsyncClient(base_url=f"{url}/v1", api_key="key") as client:
+        yield _session_of(client)
+
+
+@asynccontextmanager
+async def _ours_aiohttp(url: str) -> AsyncIterator[Session]:
+    from cloudplatform_async import AiohttpTransport, AsyncClient
+
+    async with AsyncClient(base_url=f"{url}/v1", api_key="key", transport=AiohttpTransport()) as client:
+        yield _session_of(client)
+
+
+def _session_of(client: Any) -> Session:
+    async def rows(size: int) -> AsyncIterable[Any]:
+        walk: AsyncIterable[Any] = client.projects.iter_all(page_size=size)
+        return walk
+
+    return Session(lambda: client.projects.get("prj_0000001"), rows)
+
+
+@asynccontextmanager
+async def _openai(url: str, **options: Any) -> AsyncIterator[Session]:
+    from openai import AsyncOpenAI
+
+    async def rows(size: int) -> AsyncIterable[Any]:
+        return client.files.list(limit=size)
+
+    async with AsyncOpenAI(base_url=f"{url}/openai", api_key="key", **options) as client:
+        yield Session(lambda: client.models.retrieve("model-0000001"), rows)
+
+
+@asynccontextmanager
+async def _openai_aiohttp(url: str) -> AsyncIterator[Session]:
+    from openai import DefaultAioHttpClient
+
+    async with _openai(url, http_client=DefaultAioHttpClient()) as session:
+        yield session
+
+
+@asynccontextmanager
+async def _cloudflare(url: str) -> AsyncIterator[Session]:
+    from cloudflare import AsyncCloudflare
+
+    async def rows(size: int) -> AsyncIterable[Any]:
+        return client.accounts.list(per_page=size)
+
+    async with AsyncCloudflare(base_url=f"{url}/cloudflare", api_token="key") as client:
+        yield Session(lambda: client.accounts.get(account_id="acc0000001"), rows)
+
+
+@asynccontextmanager
+async def _stripe(url: str) -> AsyncIterator[Session]:
+    from stripe import StripeClient
+
+    client = StripeClient("sk_test_key", base_addresses={"api": url})
+
+    async def rows(size: int) -> AsyncIterable[Any]:
+        return (await client.v1.customers.list_async({"limit": size})).auto_paging_iter()
+
+    yield Session(lambda: client.v1.customers.retrieve_async("cus_0000001"), rows)
+
+
+@asynccontextmanager
+async def _httpx(url: str) -> AsyncIterator[Session]:
+    import httpx
+
+    async def get() -> Any:
+        return (await client.get(f"{url}/v1/projects/prj_0000001")).json()
+
+    async with httpx.AsyncClient() as client:
+        yield Session(get)
+
+
+@asynccontextmanager
+async def _aiohttp(url: str) -> AsyncIterator[Session]:
+    import aiohttp
+
+    async def get() -> Any:
+        async with client.get(f"{url}/v1/projects/prj_0000001") as response:
+            return await response.json()
+
+    async with aiohttp.ClientSession() as client:
+        yield Session(get)
+
+
+@asynccontextmanager
+async def _floor(url: str) -> AsyncIterator[Session]:
+    from floor import FloorClient
+
+    async with FloorClient(f"{url}/v1/projects/prj_0000001") as client:
+        yield Session(client.get)
+
+
+CLIENTS = {
+    OURS: Client(("cloudplatform-async",), _ours, "cloudplatform_async"),
+    OURS_AIOHTTP: Client(("cloudplatform-async", "aiohttp"), _ours_aiohttp),
+    "openai": Client(("openai",), _openai, "openai"),
+    "openai, aiohttp": Client(("openai", "aiohttp"), _openai_aiohttp),
+    "cloudflare": Client(("cloudflare",), _cloudflare, "cloudflare"),
+    "stripe": Client(("stripe", "httpx"), _stripe, "stripe"),
+    "httpx, bare": Client(("httpx",), _httpx, "httpx"),
+    "aiohttp, bare": Client(("aiohttp",), _aiohttp, "aiohttp"),
+    "floor (httptools)": Client(("httptools",), _floor),
+}
+"""In the order of the tables; names are what ``--clients`` takes."""

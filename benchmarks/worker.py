@@ -1,0 +1,172 @@
+"""A client in a process of its own, and the measures that it takes there."""
+
+import asyncio
+import gc
+import resource
+import sys
+import time
+import tracemalloc
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from typing import Any
+
+import machine
+import sampling
+from clients import CLIENTS, Session
+
+Measurement = dict[str, Any]
+
+GRACE = 30.0
+"""Seconds beyond its own limit after which a measure counts as one that did not end."""
+
+
+async def gets(session: Session, *, in_flight: int, seconds: float) -> Measurement:
+    """Keep ``in_flight`` gets under way for some seconds, after each task has made one."""
+    await _keep_getting(session, in_flight, 0.0)
+    cpu, wall = time.process_time(), time.perf_counter()
+    count, errors = await _keep_getting(session, in_flight, seconds)
+    cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+    return {"cpu_us": cpu / count * 1e6, "wall_us": wall / count * 1e6, "count": count, "errors": errors}
+
+
+async def _keep_getting(session: Session, in_flight: int, seconds: float) -> tuple[int, Counter[str]]:
+    count, end = 0, time.perf_counter() + seconds
+
+    async def keep_getting() -> None:
+        nonlocal count
+        while True:
+            await session.get()
+            count += 1
+            if time.perf_counter() >= end:
+                return
+
+    outcomes = await asyncio.gather(*(keep_getting() for _ in range(in_flight)), return_exceptions=True)
+    return max(count, 1), _errors(outcomes)
+
+
+async def burst(session: Session, *, count: int, limit: float) -> Measurement:
+    """Make many gets at once, and give up after ``limit`` seconds."""
+    began, cpu = time.perf_counter(), time.process_time()
+    tasks = [asyncio.ensure_future(session.get()) for _ in range(count)]
+    done, pending = await asyncio.wait(tasks, timeout=limit)
+    seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
+    errors = _errors([task.exception() for task in done])
+    answered = len(done) - errors.total()
+    return {
+        "seconds": seconds,
+        "cpu": cpu,
+        "answered": answered,
+        "ended": not pending,
+        "errors": errors,
+    }
+
+
+async def rows(session: Session, *, size: int, count: int) -> Measurement:
+    """Walk through ``count`` rows, in pages of ``size``."""
+    await _walk(session, size, 2 * size)
+    cpu, wall = time.process_time(), time.perf_counter()
+    await _walk(session, size, count)
+    cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+    return {"rows_per_cpu_second": count / cpu, "rows_per_second": count / wall}
+
+
+async def memory(session: Session, *, size: int, count: int) -> Measurement:
+    """Walk through ``count`` rows twice: once for the process's size, once for what Python allocates."""
+    await _walk(session, size, 20 * size)
+    before = _largest_size()
+    await _walk(session, size, count)
+    growth = _largest_size() - before
+    gc.collect()
+    tracemalloc.start()
+    await _walk(session, size, count)
+    _, peak = tracemalloc.get_traced_memory()
+    gc.collect()
+    left, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return {"process_growth": growth, "traced_peak": peak, "traced_left": left}
+
+
+async def layers(session: Session, *, in_flight: int, seconds: float) -> Measurement:
+    """Keep gets under way, and sample whose code runs."""
+    await _keep_getting(session, in_flight, 0.1)
+    cpu = time.process_time()
+    with sampling.sampled() as samples:
+        count, _ = await _keep_getting(session, in_flight, seconds)
+    each = (time.process_time() - cpu) / count * 1e6
+    total = samples.total() or 1
+    return {"cpu_us": each, "layers": {name: each * n / total for name, n in samples.most_common()}}
+
+
+async def _walk(session: Session, size: int, count: int) -> None:
+    if session.rows is None:
+        raise TypeError("This client has no lists.")
+    walk = await session.rows(size)
+    left = count
+    async for _ in walk:
+        left -= 1
+        if not left:
+            break
+    if close := getattr(walk, "aclose", None):
+        await close()
+
+
+def _errors(outcomes: "list[Any]") -> Counter[str]:
+    return Counter(type(outcome).__name__ for outcome in outcomes if isinstance(outcome, BaseException))
+
+
+def _largest_size() -> int:
+    """Bytes that this process has held at most."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+Take = Callable[..., Measurement | None]
+
+
+@contextmanager
+def working(name: str, url: str) -> Iterator[Take]:
+    """Run a client on a server's URL.
+
+    Yields:
+        A function that takes a measure by its name and gives ``None`` when that did not end in time;
+        after that the process is gone.
+    """
+    here, there = get_context("spawn").Pipe()
+    process = get_context("spawn").Process(target=_run, args=(there, name, url), daemon=True)
+    process.start()
+    there.close()
+
+    def take(measure: Callable[..., Awaitable[Measurement]], **options: Any) -> Measurement | None:
+        here.send((measure.__name__, options))
+        longest = options.get("limit", 300.0) + GRACE
+        if not here.poll(longest):
+            process.kill()
+            return None
+        measurement: Measurement = here.recv()
+        return measurement
+
+    try:
+        yield take
+    finally:
+        process.kill()
+        process.join()
+
+
+def _run(pipe: "Connection[Any, Any]", name: str, url: str) -> None:
+    machine.pin(machine.CLIENT)
+    machine.allow_many_sockets()
+    measures = {measure.__name__: measure for measure in (gets, burst, rows, memory, layers)}
+    with asyncio.Runner() as runner:
+        manager = CLIENTS[name].session(url)
+        session = runner.run(_enter(manager))
+        while True:
+            measure, options = pipe.recv()
+            pipe.send(runner.run(measures[measure](session, **options)))
+
+
+async def _enter(manager: Any) -> Session:
+    session: Session = await manager.__aenter__()
+    return session

@@ -1,0 +1,319 @@
+"""While the server says wait, a whole group waits; then it goes on in turn and paced."""
+
+from collections.abc import Callable
+from random import uniform
+
+import anyio
+import anyio.lowlevel
+import httpx
+import pytest
+from attrs import define, evolve, field
+
+from cloudplatform_async import RateLimitError, RetryPolicy, Timeouts
+from cloudplatform_async._protocol.calls import Call
+from cloudplatform_async._protocol.pacing import LONGEST_CLOSURE, QUIET
+from cloudplatform_async._protocol.responses import Answer
+from cloudplatform_async._protocol.retries import Failure
+from cloudplatform_async._transport.clock import CLOCK, Clock
+from cloudplatform_async._transport.flight import Flight
+from cloudplatform_async._transport.gate import Gate
+from tests.transport.scripted import PROJECT, Scripted, announce_departure, client_over, refuse
+
+pytestmark = pytest.mark.anyio
+
+
+@define
+class Time:
+    """A time that stands still but for sleeps, which end when a test says so."""
+
+    now: float = 1000.0
+    sleepers: list[tuple[float, anyio.Event]] = field(factory=list)
+
+    @property
+    def clock(self) -> Clock:
+        return Clock(monotonic=lambda: self.now, wall=lambda: self.now, sleep=self.sleep, uniform=max)
+
+    async def sleep(self, seconds: float) -> None:
+        woken = anyio.Event()
+        self.sleepers.append((self.now + seconds, woken))
+        await woken.wait()
+
+    async def advance(self, seconds: float) -> None:
+        """Let time pass, and everything happen that is due meanwhile."""
+        end = self.now + seconds
+        await anyio.wait_all_tasks_blocked()
+        while due := [sleeper for sleeper in self.sleepers if sleeper[0] <= end]:
+            sleeper = min(due, key=lambda one: one[0])
+            self.sleepers.remove(sleeper)
+            self.now = max(self.now, sleeper[0])
+            sleeper[1].set()
+            await anyio.wait_all_tasks_blocked()
+        self.now = end
+
+
+class Key:
+    """Stands for a credentials object."""
+
+
+@pytest.fixture
+def time() -> Time:
+    return Time()
+
+
+@pytest.fixture
+def make(time: Time) -> Callable[..., Flight]:
+    """Makes calls of one API key; with a total of 1,000 s and `max_retry_after` of 500 s."""
+    key = Key()
+
+    def make_flight(identity: object = key, group: str = "projects", total: float = 1000.0) -> Flight:
+        return Flight(
+            call=Call(method="GET", target=f"/{group}", group=group, decode=lambda answer: answer),
+            identity=identity,
+            clock=time.clock,
+            policy=RetryPolicy(max_retry_after=500.0),
+            timeouts=Timeouts(total=total),
+            started=time.now,
+            key=None,
+            request_id="r",
+        )
+
+    return make_flight
+
+
+def throttled(retry_after: float | None) -> Failure:
+    error = RateLimitError("slow down", status_code=429, retry_after=retry_after, outcome="rejected")
+    return Failure(error, transient=True)
+
+
+def close(gate: Gate, flight: Flight, seconds: float | None) -> None:
+    """Let a call that leaves now meet a 429."""
+    flight.departed = flight.clock.monotonic()
+    gate.learn(flight, throttled(seconds))
+
+
+async def pass_gate(gate: Gate, flight: Flight, passed: list[Flight]) -> None:
+    await gate.enter(flight)
+    passed.append(flight)
+
+
+async def test_a_group_that_was_never_throttled_is_open(make: Callable[..., Flight], time: Time) -> None:
+    """No limit is assumed that nobody told of."""
+    gate = Gate()
+    for _ in range(1000):
+        await gate.enter(make())
+    assert time.sleepers == []
+
+
+async def test_after_a_429_everyone_waits_and_goes_on_in_turn_and_paced(
+    make: Callable[..., Flight], time: Time
+) -> None:
+    """Nobody before the server's time, then not all at once, first come first served."""
+    gate, flights, passed = Gate(), [make() for _ in range(8)], list[Flight]()
+    close(gate, make(), 10.0)
+    async with anyio.create_task_group() as tasks:
+        for flight in flights:
+            tasks.start_soon(pass_gate, gate, flight, passed)
+            await anyio.wait_all_tasks_blocked()
+        await time.advance(9.99)
+        assert passed == []
+        await time.advance(0.02)
+        assert passed == flights[:1]
+        await time.advance(0.1)
+        assert len(passed) in {2, 3}
+        await time.advance(5.0)
+        assert passed == flights
+
+
+async def test_a_waiter_that_is_cancelled_gives_its_place_on(make: Callable[..., Flight], time: Time) -> None:
+    """Whether it was the first or further back."""
+    gate, passed = Gate(), list[Flight]()
+    first, second, third = make(), make(), make()
+    scopes = {id(first): anyio.CancelScope(), id(second): anyio.CancelScope(), id(third): anyio.CancelScope()}
+
+    async def wait(flight: Flight) -> None:
+        with scopes[id(flight)]:
+            await pass_gate(gate, flight, passed)
+
+    close(gate, make(), 10.0)
+    async with anyio.create_task_group() as tasks:
+        for flight in (first, second, third):
+            tasks.start_soon(wait, flight)
+            await anyio.wait_all_tasks_blocked()
+        scopes[id(second)].cancel()
+        scopes[id(first)].cancel()
+        await time.advance(10.5)
+        assert passed == [third]
+
+
+async def test_other_groups_and_other_keys_go_on(make: Callable[..., Flight]) -> None:
+    """Limits are per API key and endpoint group."""
+    gate = Gate()
+    close(gate, make(), 10.0)
+    await gate.enter(make(group="usage"))
+    await gate.enter(make(identity=Key()))
+    with pytest.raises(RateLimitError):
+        await gate.enter(make(total=5.0))
+
+
+@pytest.mark.parametrize(("closure", "total"), [(501.0, 1000.0), (10.0, 10.0)])
+async def test_a_call_that_may_not_wait_so_long_is_refused_at_once(
+    make: Callable[..., Flight], time: Time, closure: float, total: float
+) -> None:
+    """Nothing was sent, and the error says how long the server wants."""
+    gate = Gate()
+    close(gate, make(), closure)
+    with pytest.raises(RateLimitError) as caught:
+        await gate.enter(make(total=total))
+    assert (caught.value.outcome, caught.value.retry_after) == ("not_sent", closure)
+    assert time.sleepers == []
+
+
+async def test_those_in_the_queue_are_refused_at_once_when_a_closure_grows(
+    make: Callable[..., Flight], time: Time
+) -> None:
+    """Also behind a first who may wait."""
+    gate, passed = Gate(), list[Flight]()
+    close(gate, make(), 5.0)
+
+    async def wait_impatiently() -> None:
+        with pytest.raises(RateLimitError):
+            await gate.enter(make(total=50.0))
+        passed.append(make())
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(pass_gate, gate, make(), passed)
+        await anyio.wait_all_tasks_blocked()
+        tasks.start_soon(wait_impatiently)
+        await anyio.wait_all_tasks_blocked()
+        close(gate, make(), 100.0)
+        await anyio.wait_all_tasks_blocked()
+        assert len(passed) == 1
+        await time.advance(101.0)
+        assert len(passed) == 2
+
+
+async def test_a_pace_that_would_pass_the_deadline_is_not_waited_for(
+    make: Callable[..., Flight], time: Time
+) -> None:
+    """No wait is begun that cannot end in time."""
+    gate = Gate()
+    close(gate, make(), 1.0)
+    time.now += 2.0
+    await gate.enter(make())
+    with pytest.raises(RateLimitError):
+        await gate.enter(make(total=0.01))
+
+
+async def test_an_exhausted_limit_closes_the_group_before_anyone_is_refused(
+    make: Callable[..., Flight],
+) -> None:
+    """`RateLimit-Remaining: 0` of a success counts like a refusal."""
+    gate = Gate()
+    gate.learn(make(), Answer(200, {"ratelimit-remaining": "0", "ratelimit-reset": "30"}, b""))
+    with pytest.raises(RateLimitError) as caught:
+        await gate.enter(make(total=20.0))
+    assert caught.value.retry_after == 30.0
+
+
+async def test_a_learned_limit_is_forgotten_when_the_server_stops_sending_it(
+    make: Callable[..., Flight], time: Time
+) -> None:
+    """After some quiet the group is as open as if there had never been one."""
+    gate = Gate()
+    close(gate, make(), 10.0)
+    time.now += 10.0 + QUIET + 0.1
+    for _ in range(100):
+        await gate.enter(make())
+    assert time.sleepers == []
+
+
+async def test_a_request_in_the_pools_queue_is_held_back_by_a_closure(
+    make: Callable[..., Flight], time: Time
+) -> None:
+    """Whoever passed the gate before a 429 is not sent after it."""
+    gate, early = Gate(), make()
+    await gate.enter(early)
+    assert gate.lets_leave(early)
+    close(gate, make(), 5.0)
+    assert not gate.lets_leave(early)
+    time.now += 5.0
+    await gate.enter(early)
+    assert gate.lets_leave(early)
+
+
+async def test_many_429s_without_a_time_close_the_group_once(make: Callable[..., Flight], time: Time) -> None:
+    """Of calls refused together, only the first makes a guess; `max` stands for the dice here."""
+    gate, together = Gate(), [make() for _ in range(10)]
+    for flight in together:
+        flight.departed = time.now
+    for flight in together:
+        gate.learn(flight, throttled(None))
+        time.now += 0.01
+    passed: list[Flight] = []
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(pass_gate, gate, make(), passed)
+        await time.advance(0.38)
+        assert passed == []
+        await time.advance(0.05)
+        assert len(passed) == 1
+
+
+async def test_an_absurd_closure_is_cut(make: Callable[..., Flight]) -> None:
+    """One bad header cannot lock a group out for the life of a client."""
+    gate = Gate()
+    close(gate, make(), 1e14)
+    with pytest.raises(RateLimitError) as caught:
+        await gate.enter(make())
+    assert caught.value.retry_after == LONGEST_CLOSURE
+
+
+async def test_many_tasks_that_meet_a_limit_slow_down_together(time: Time) -> None:
+    """All are answered, and after the first wave, of which nobody was told, next to none is refused."""
+    bucket = [0.0, time.now]
+
+    async def limit(request: httpx.Request) -> httpx.Response:
+        bucket[:] = [max(0.0, bucket[0] - 50 * (time.now - bucket[1])), time.now]
+        if bucket[0] > 10:
+            return httpx.Response(429)
+        bucket[0] += 1
+        return httpx.Response(200, json=PROJECT)
+
+    CLOCK.set(evolve(time.clock, uniform=uniform))
+    async with client_over(Scripted(limit)) as client, anyio.create_task_group() as tasks:
+        for _ in range(200):
+            tasks.start_soon(client.projects.get, "prj_1")
+        await time.advance(15.0)
+        statistics = client.statistics()
+    first_wave = 200 - 11
+    assert statistics.in_flight == 0
+    assert first_wave <= statistics.throttled <= first_wave + 15
+
+
+async def test_what_queues_for_a_connection_is_not_sent_after_a_429() -> None:
+    """The pool asks again when a request's turn comes; held back, it goes through the gate once more."""
+
+    class OneAtATime(Scripted):
+        def __init__(self) -> None:
+            super().__init__(refuse(429, headers={"retry-after": "1000"}))
+            self.lock = anyio.Lock()
+
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            async with self.lock:
+                await anyio.wait_all_tasks_blocked()
+                announce_departure(request)
+                self.requests.append(request)
+                return httpx.Response(429, headers={"retry-after": "1000"})
+
+    transport, errors = OneAtATime(), list[RateLimitError]()
+
+    async def get() -> None:
+        with pytest.raises(RateLimitError) as caught:
+            await client.projects.get("prj_1")
+        errors.append(caught.value)
+
+    async with client_over(transport) as client, anyio.create_task_group() as tasks:
+        for _ in range(5):
+            tasks.start_soon(get)
+    assert len(transport.requests) == 1
+    assert sorted(error.outcome for error in errors) == ["not_sent"] * 4 + ["rejected"]
+    assert sorted(error.attempts for error in errors) == [0, 0, 0, 0, 1]

@@ -1,0 +1,290 @@
+"""A call ends when it was told to: by its timeout, by a deadline around it, by a cancel, by closing."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from time import monotonic
+
+import anyio
+import httpx
+import pytest
+
+from cloudplatform_async import (
+    APITimeoutError,
+    AsyncClient,
+    ClientStateError,
+    CloudPlatformError,
+    PoolLimits,
+    RateLimitError,
+    RetryPolicy,
+    ServerError,
+    Timeouts,
+)
+from cloudplatform_async.testing import no_waiting
+from tests.transport.scripted import Scripted, answer, client_over, refuse
+from tests.transport.servers import Behaviour, Peer, Server, hang
+
+TOTAL = 0.4  # seconds
+
+on_both_loops = pytest.mark.anyio
+
+
+def drip(head: bytes) -> Behaviour:
+    """Send this, then a byte every 20 ms for ever: no silence is long enough for a read timeout."""
+
+    def behave(peer: Peer, request: bytes) -> None:
+        def send_next() -> None:
+            if not peer.transport.is_closing():
+                peer.transport.write(b"a")
+                peer.server.loop.call_later(0.02, send_next)
+
+        peer.transport.write(head)
+        send_next()
+
+    return behave
+
+
+def client_of(server: Server, **options: object) -> AsyncClient:
+    return AsyncClient(base_url=f"{server.url}/v1", api_key="cp_test_key_1", **options)  # type: ignore[arg-type]
+
+
+@on_both_loops
+@pytest.mark.parametrize(
+    "behaviour",
+    [hang, drip(b"HTTP/1.1 200 OK\r\nX-Long: "), drip(b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n")],
+    ids=["hung server", "dripping header", "dripping body"],
+)
+async def test_a_call_ends_at_its_timeout_whatever_the_server_does(behaviour: Behaviour) -> None:
+    """The bound is the promise: `timeout=` is for the whole call."""
+    with Server(behaviour) as server:
+        async with client_of(server, timeout=TOTAL) as client:
+            started = monotonic()
+            with pytest.raises(APITimeoutError) as caught:
+                await client.projects.create(name="one", slug="one")
+            elapsed = monotonic() - started
+    assert 0.9 * TOTAL <= elapsed <= TOTAL + 0.5
+    assert (caught.value.outcome, caught.value.attempts) == ("unknown", 1)
+
+
+@on_both_loops
+async def test_a_timeout_in_the_queue_for_a_connection_is_not_sent() -> None:
+    """What never had a connection was surely not done."""
+    with Server(hang) as server:
+        limits = PoolLimits(max_connections=1)
+        async with client_of(server, limits=limits) as client, anyio.create_task_group() as tasks:
+            tasks.start_soon(swallow, client.projects.get, "prj_1")
+            await server.has_requests(1)
+            with pytest.raises(APITimeoutError) as caught:
+                await client.with_options(timeout=0.05).projects.create(name="one", slug="one")
+            tasks.cancel_scope.cancel()
+        assert server.requests == 1
+    assert (caught.value.outcome, caught.value.attempts) == ("not_sent", 0)
+
+
+async def swallow(function: Callable[[str], Awaitable[object]], argument: str) -> None:
+    try:
+        await function(argument)
+    except CloudPlatformError:
+        return
+
+
+@on_both_loops
+@pytest.mark.parametrize(("status", "kind"), [(503, ServerError), (429, RateLimitError)])
+async def test_a_wait_that_would_pass_the_deadline_is_not_begun(
+    status: int, kind: type[CloudPlatformError]
+) -> None:
+    """The last error comes at once, with a note that names the wait."""
+    transport = Scripted(refuse(status, headers={"retry-after": "30"}))
+    with no_waiting() as waits:
+        async with client_over(transport, timeout=20) as client:
+            with pytest.raises(kind) as caught:
+                await client.projects.get("prj_1")
+    assert waits == []
+    assert "the next wait of 3" in caught.value.__notes__[0]
+
+
+@on_both_loops
+async def test_waits_count_against_the_deadline() -> None:
+    """Three waits of 9 s fit into 30, a fourth does not."""
+    transport = Scripted(refuse(503, headers={"retry-after": "9"}))
+    with no_waiting() as waits:
+        async with client_over(transport, timeout=30) as client:
+            with pytest.raises(ServerError):
+                await client.projects.get("prj_1")
+    assert len(waits) == 3
+
+
+@on_both_loops
+async def test_a_deadline_around_the_call_counts_too() -> None:
+    """A retry that cannot finish within the caller's own `fail_after` is not waited for."""
+    transport = Scripted(refuse(503, headers={"retry-after": "30"}))
+    with no_waiting() as waits:
+        async with client_over(transport) as client:
+            with anyio.fail_after(20), pytest.raises(ServerError):
+                await client.projects.get("prj_1")
+    assert waits == []
+
+
+@on_both_loops
+async def test_a_deadline_around_the_call_ends_it_as_the_callers_own() -> None:
+    """Its `TimeoutError` is the caller's; it is not renamed."""
+
+    async def never(request: httpx.Request) -> httpx.Response:
+        await anyio.sleep_forever()
+        raise AssertionError
+
+    async with client_over(Scripted(never)) as client:
+        with pytest.raises(TimeoutError):
+            with anyio.fail_after(0.01):
+                await client.projects.get("prj_1")
+        assert client.statistics().in_flight == 0
+
+
+@on_both_loops
+async def test_a_cancel_ends_a_backoff_at_once() -> None:
+    """An hour's wait does not outlive its caller."""
+    transport = Scripted(refuse(503, headers={"retry-after": "3000"}))
+    policy = RetryPolicy(max_retry_after=5000)
+    async with client_over(transport, retries=policy, timeout=Timeouts(total=None)) as client:
+        with anyio.CancelScope() as scope:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(client.projects.get, "prj_1")
+                await anyio.wait_all_tasks_blocked()
+                scope.cancel()
+        assert scope.cancelled_caught
+        assert client.statistics().in_flight == 0
+
+
+@pytest.mark.asyncio
+async def test_a_native_cancel_ends_a_backoff_and_is_never_swallowed() -> None:
+    """`task.cancel()` leaves a cancelled task."""
+    transport = Scripted(refuse(503, headers={"retry-after": "50"}))
+    async with client_over(transport) as client:
+        task = asyncio.create_task(client.projects.get("prj_1"))
+        await anyio.wait_all_tasks_blocked()
+        task.cancel()
+        await asyncio.wait([task])
+        assert task.cancelled()
+
+
+@pytest.mark.asyncio
+async def test_a_native_cancel_at_the_moment_of_the_deadline_is_not_swallowed() -> None:
+    """Whoever comes first, the caller's cancel counts."""
+    deadline_first, cancel_first = asyncio.Event(), asyncio.Event()
+
+    async def wait_past(event: asyncio.Event) -> None:
+        async def step(request: httpx.Request) -> httpx.Response:
+            event.set()
+            await asyncio.sleep(60)
+            raise AssertionError
+
+        async with client_over(Scripted(step), timeout=0.05) as client:
+            await client.projects.get("prj_1")
+
+    tasks = [asyncio.create_task(wait_past(event)) for event in (deadline_first, cancel_first)]
+    await asyncio.gather(deadline_first.wait(), cancel_first.wait())
+    loop = asyncio.get_running_loop()
+    at = loop.time() + 0.05
+    for task in tasks:
+        loop.call_at(at, task.cancel)
+    await asyncio.wait(tasks)
+    for task in tasks:
+        assert task.cancelled() or isinstance(task.exception(), APITimeoutError)
+        assert task.cancelled() or task.cancelling() == 0 or task.done()
+
+
+@on_both_loops
+async def test_sleepers_in_backoff_do_not_delay_others() -> None:
+    """A hundred wait, and the next goes through: nothing is held while waiting."""
+
+    async def step(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("down"):
+            return httpx.Response(503, headers={"retry-after": "50"})
+        return httpx.Response(200, json={"id": "prj_1", "name": "one"})
+
+    async with client_over(Scripted(step)) as client, anyio.create_task_group() as tasks:
+        for _ in range(100):
+            tasks.start_soon(client.projects.get, "down")
+        await anyio.wait_all_tasks_blocked()
+        with anyio.fail_after(5):
+            await client.projects.get("prj_1")
+        assert client.statistics().in_flight == 100
+        tasks.cancel_scope.cancel()
+
+
+@on_both_loops
+async def test_closing_ends_calls_in_flight_asleep_and_at_the_gate() -> None:
+    """Each with an error that is ours, and that tells what may have happened."""
+    errors: dict[str, CloudPlatformError] = {}
+
+    async def step(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("hang"):
+            await anyio.sleep_forever()
+        return httpx.Response(429 if "usage" in request.url.path else 503, headers={"retry-after": "50"})
+
+    async def call(name: str, path: str) -> None:
+        with pytest.raises(CloudPlatformError) as caught:
+            await client.request("POST", path)
+        errors[name] = caught.value
+
+    client = client_over(Scripted(step))
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(call, "in flight", "/projects/hang")
+            tasks.start_soon(call, "asleep", "/projects/down")
+            tasks.start_soon(call, "limited", "/usage")
+            await anyio.wait_all_tasks_blocked()
+            tasks.start_soon(call, "at the gate", "/usage")
+            await anyio.wait_all_tasks_blocked()
+            await client.aclose()
+    assert {type(error) for error in errors.values()} == {ClientStateError}
+    assert {name: (error.outcome, error.attempts) for name, error in errors.items()} == {
+        "in flight": ("unknown", 1),
+        "asleep": ("unknown", 1),
+        "limited": ("rejected", 1),
+        "at the gate": ("not_sent", 0),
+    }
+
+
+@on_both_loops
+async def test_closing_ends_calls_on_real_connections() -> None:
+    """Also those that queue for one."""
+    errors: list[CloudPlatformError] = []
+
+    async def get() -> None:
+        with pytest.raises(CloudPlatformError) as caught:
+            await client.projects.get("prj_1")
+        errors.append(caught.value)
+
+    with Server(hang) as server, anyio.fail_after(5):
+        client = client_of(server, limits=PoolLimits(max_connections=1))
+        async with anyio.create_task_group() as tasks:
+            for _ in range(3):
+                tasks.start_soon(get)
+            await server.has_requests(1)
+            await client.aclose()
+        await server.has_peers(0)
+    assert sorted(error.outcome for error in errors) == ["not_sent", "not_sent", "unknown"]
+
+
+@on_both_loops
+async def test_a_client_that_is_closed_refuses_calls() -> None:
+    """Nothing is sent, and a second close does nothing."""
+    transport = Scripted(answer())
+    client = client_over(transport)
+    await client.aclose()
+    await client.aclose()
+    with pytest.raises(ClientStateError):
+        await client.projects.get("prj_1")
+    assert (transport.requests, transport.closed) == ([], 1)
+
+
+def test_a_client_belongs_to_the_first_event_loop_that_it_served() -> None:
+    """A second loop is told so, instead of hanging on the first one's connections."""
+    transport = Scripted(answer())
+    client = client_over(transport)
+    anyio.run(client.projects.get, "prj_1")
+    for backend in ("asyncio", "trio"):
+        with pytest.raises(ClientStateError):
+            anyio.run(client.projects.get, "prj_1", backend=backend)
+    assert len(transport.requests) == 1
+    anyio.run(client.aclose)
