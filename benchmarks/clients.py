@@ -4,9 +4,8 @@ from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
-from attrs import frozen
-
 import machine
+from attrs import frozen
 
 OURS, OURS_AIOHTTP = "cloudplatform-async", "cloudplatform-async, aiohttp"
 PEERS = ("openai", "openai, aiohttp", "cloudflare", "stripe")
@@ -35,11 +34,13 @@ class Client:
         needs: Distributions that must be installed.
         session: Opens it on a server's URL.
         imports: Module whose import is timed, if any.
+        walks: Whether it gives typed rows.
     """
 
     needs: tuple[str, ...]
     session: Callable[[str], AbstractAsyncContextManager[Session]]
     imports: str | None = None
+    walks: bool = True
 
     @property
     def missing(self) -> list[str]:
@@ -152,8 +153,8 @@ CLIENTS = {
     "openai, aiohttp": Client(("openai", "aiohttp"), _openai_aiohttp),
     "cloudflare": Client(("cloudflare",), _cloudflare, "cloudflare"),
     "stripe": Client(("stripe", "httpx"), _stripe, "stripe"),
-    "httpx, bare": Client(("httpx",), _httpx, "httpx"),
-    "aiohttp, bare": Client(("aiohttp",), _aiohttp, "aiohttp"),
-    "floor (httptools)": Client(("httptools",), _floor),
+    "httpx, bare": Client(("httpx",), _httpx, "httpx", walks=False),
+    "aiohttp, bare": Client(("aiohttp",), _aiohttp, "aiohttp", walks=False),
+    "floor (httptools)": Client(("httptools",), _floor, walks=False),
 }
 """In the order of the tables; names are what ``--clients`` takes."""

@@ -40,7 +40,7 @@ class FloorClient:
 
     def __init__(self, url: str, *, connections: int = 100) -> None:
         parts = urlsplit(url)
-        self._address = (parts.hostname, parts.port)
+        self._address = (str(parts.hostname), parts.port or 80)
         self._request = f"GET {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\n\r\n".encode()
         self._permits = asyncio.Semaphore(connections)
         self._idle: list[_Wire] = []

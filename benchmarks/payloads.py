@@ -8,16 +8,29 @@ ROWS = 10_000_000
 """Rows of every list: more than any measure reads."""
 
 _ROWS = {
-    "projects": '{"id":"prj_%07d","name":"payments-worker","slug":"payments-worker-1","status":"active",'
-    '"labels":{"team":"green"},"created_at":"2026-01-01T00:01:00Z","updated_at":"2026-01-01T00:01:00Z"}',
-    "models": '{"id":"model-%07d","object":"model","created":1767225660,"owned_by":"payments-worker-of-team-green-'
-    'in-the-second-region-of-the-northern-zone","shutdown_date":"2027-01-01T00:01:00Z, if nobody objects"}',
-    "files": '{"id":"file-%07d","object":"file","bytes":120000,"created_at":1767225660,"expires_at":1798761660,'
-    '"filename":"payments-worker-1.jsonl","purpose":"batch","status":"processed"}',
-    "accounts": '{"id":"acc%07d","name":"payments-worker","type":"standard","created_on":"2026-01-01T00:01:00Z",'
-    '"settings":{"abuse_contact_email":"abuse@example.com","enforce_twofactor":true}}',
-    "customers": '{"id":"cus_%07d","object":"customer","name":"payments-worker","email":"payments@example.com",'
-    '"created":1767225660,"livemode":false,"metadata":{"team":"green"},"description":"payments-worker-1"}',
+    "projects": (
+        '{"id":"prj_%07d","name":"payments-worker","slug":"payments-worker-1","status":"active",'
+        '"labels":{"team":"green"},'
+        '"created_at":"2026-01-01T00:01:00Z","updated_at":"2026-01-01T00:01:00Z"}'
+    ),
+    "models": (
+        '{"id":"model-%07d","object":"model","created":1767225660,'
+        '"owned_by":"payments-worker-of-team-green-in-the-second-region-of-the-northern-zone",'
+        '"shutdown_date":"2027-01-01T00:01:00Z, if nobody objects"}'
+    ),
+    "files": (
+        '{"id":"file-%07d","object":"file","bytes":120000,"created_at":1767225660,'
+        '"expires_at":1798761660,"filename":"payments-worker-1.jsonl","purpose":"batch","status":"processed"}'
+    ),
+    "accounts": (
+        '{"id":"acc%07d","name":"payments-worker","type":"standard","created_on":"2026-01-01T00:01:00Z",'
+        '"settings":{"abuse_contact_email":"abuse@example.com","enforce_twofactor":true}}'
+    ),
+    "customers": (
+        '{"id":"cus_%07d","object":"customer","name":"payments-worker","email":"payments@example.com",'
+        '"created":1767225660,"livemode":false,"metadata":{"team":"green"},'
+        '"description":"payments-worker-1"}'
+    ),
 }
 
 

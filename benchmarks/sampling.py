@@ -37,6 +37,7 @@ def layer_of(filename: str) -> str:
         >>> layer_of("/venv/lib/python3.11/site-packages/h11/_util.py")
         'h11'
     """
+    filename = filename.removeprefix("<attrs generated methods ")
     path = Path(filename)
     if "cloudplatform_async" in filename:
         _, _, below = filename.partition("cloudplatform_async")

@@ -1,4 +1,4 @@
-"""The server of every measure: a raw asyncio protocol in a process of its own that also counts its sockets."""
+"""The server of every measure: a raw asyncio protocol in its own process, which counts its sockets."""
 
 import asyncio
 from collections.abc import Iterator
@@ -43,7 +43,7 @@ class Answering(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
         self._sockets.opened()
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, _: Exception | None) -> None:
         self._sockets.closed()
 
     def data_received(self, data: bytes) -> None:

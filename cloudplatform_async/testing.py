@@ -13,9 +13,9 @@ Ask for the fixtures with one line in ``conftest.py``::
     A client of that platform, with no socket between them; it is closed when the test ends.
 """
 
-import asyncio
 import time
 from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -70,7 +70,7 @@ def no_waiting() -> Generator[list[float], None, None]:
         ...             await client.projects.list()
         ...     return len(waits)
         >>> from cloudplatform_async.sandbox import Sandbox
-        >>> asyncio.run(flaky(Sandbox()))
+        >>> anyio.run(flaky, Sandbox())
         2
     """
     skipping = _SkippedTime()
@@ -105,5 +105,5 @@ def cloud_client(cloud_sandbox: "Sandbox") -> Generator[AsyncClient, None, None]
         base_url=cloud_sandbox.base_url, api_key=cloud_sandbox.api_key, transport=cloud_sandbox.transport()
     )
     yield client
-    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:  # the test's own loop has ended
-        runner.run(client.aclose())
+    with ThreadPoolExecutor(1) as thread:  # in this one the test's own loop may be at rest
+        thread.submit(anyio.run, client.aclose).result()

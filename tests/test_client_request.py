@@ -123,7 +123,15 @@ async def test_a_request_that_must_not_be_sent_is_refused(case: str) -> None:
     assert (caught.value.outcome, wire.requests) == ("not_sent", [])
 
 
-OWN = ["authorization", "X-API-Key", "Idempotency-Key", "HOST", "content-length", "transfer-encoding", "x-attempt"]
+OWN = [
+    "authorization",
+    "X-API-Key",
+    "Idempotency-Key",
+    "HOST",
+    "content-length",
+    "transfer-encoding",
+    "x-attempt",
+]
 
 
 @pytest.mark.parametrize("name", OWN)

@@ -45,15 +45,27 @@ def credentials_in(headers: Mapping[str, str]) -> tuple[str | None, str | None]:
     return headers.get("x-api-key"), headers.get("authorization", "").removeprefix("Bearer ") or None
 
 
-PRECEDENCE: dict[str, tuple[dict[str, str], dict[str, str], dict[str, str], tuple[str | None, str | None]]] = {
+PRECEDENCE: dict[
+    str, tuple[dict[str, str], dict[str, str], dict[str, str], tuple[str | None, str | None]]
+] = {
     "argument alone": ({"key": "arg"}, {}, {}, ("arg", None)),
     "environment alone": ({}, {"key": "env"}, {}, ("env", None)),
     "file alone": ({}, {}, {"token": "file"}, (None, "file")),
     "both of them are sent": ({"key": "arg", "token": "tok"}, {}, {}, ("arg", "tok")),
     "both of the environment": ({}, {"key": "env", "token": "tok"}, {}, ("env", "tok")),
     "environment before file": ({}, {"key": "env"}, {"key": "file"}, ("env", None)),
-    "a key argument switches off both tokens": ({"key": "arg"}, {"token": "env"}, {"token": "file"}, ("arg", None)),
-    "a token argument switches off both keys": ({"token": "arg"}, {"key": "env"}, {"key": "file"}, (None, "arg")),
+    "a key argument switches off both tokens": (
+        {"key": "arg"},
+        {"token": "env"},
+        {"token": "file"},
+        ("arg", None),
+    ),
+    "a token argument switches off both keys": (
+        {"token": "arg"},
+        {"key": "env"},
+        {"key": "file"},
+        (None, "arg"),
+    ),
     "a blank argument is none": ({"key": " "}, {"key": "env"}, {}, ("env", None)),
     "a blank variable is none": ({}, {"key": "\t ", "token": ""}, {"key": "file"}, ("file", None)),
 }
@@ -91,7 +103,9 @@ async def test_the_base_url_comes_from_the_first_place_that_has_one(
     assert (await headers_of(env_file=file, **options))["host"] == "arg.example"
 
 
-async def test_an_env_file_without_its_extra_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+async def test_an_env_file_without_its_extra_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """The message says what to install."""
     original = builtins.__import__
 
@@ -190,7 +204,9 @@ async def test_a_client_shows_where_it_speaks_to_and_nothing_else() -> None:
     async with AsyncClient(api_key=SECRET, access_token=SECRET, transport=always({})) as client:
         assert repr(client) == "<AsyncClient https://api.cloudplatform.dev/v1>"
         view = client.with_options(headers={"x-tenant": SECRET})
-        assert SECRET not in repr([view, client._sender, client.projects, client.usage, view.projects.iter_all()])
+        assert SECRET not in repr(
+            [view, client._sender, client.projects, client.usage, view.projects.iter_all()]
+        )
 
 
 async def test_options_of_a_view_replace_those_of_its_client() -> None:
@@ -198,7 +214,9 @@ async def test_options_of_a_view_replace_those_of_its_client() -> None:
     wire = always({})
     async with AsyncClient(api_key="key", transport=wire, timeout=5) as client:
         view = client.with_options(headers={"X-Tenant": "a", "x-other": "o"}, timeout=7, access_token="tok")
-        inner = view.with_options(headers={"x-tenant": "b"}, retries=RetryPolicy(max_retries=0), api_key="second")
+        inner = view.with_options(
+            headers={"x-tenant": "b"}, retries=RetryPolicy(max_retries=0), api_key="second"
+        )
         for each in (client, view, inner):
             await each.request("GET", "/projects")
         seen = [each.headers for each in wire.requests]

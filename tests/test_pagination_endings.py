@@ -1,4 +1,4 @@
-"""However a walk ends, nothing of it is left: no task, no request, no connection beyond the pool, no warning."""
+"""However a walk ends, nothing is left of it: no task, no request, no connection, no warning."""
 
 import asyncio
 import gc
@@ -13,71 +13,52 @@ from attrs import define
 
 from cloudplatform_async import AsyncClient, ClientStateError, Paginator, Project
 from cloudplatform_async.sandbox import Sandbox
-from tests.resources.listing import Listing, Paging, client_of, names
+from tests.resources.listing import Listing, Paging, client_of, names, read, settle
 
 pytestmark = pytest.mark.anyio
 
 AHEAD = pytest.mark.parametrize("ahead", [0, 1, 3])
 PAGINGS = pytest.mark.parametrize("paging", ["page", "cursor"])
-Act = Callable[[], object]
 
 
-@define
-class AtStop:
+class AtStop(Generator[Any, Any, None]):
     """Awaits something, and acts when it is suspended for the n-th time.
 
-    Attributes:
-        function: What is awaited.
+    Args:
+        awaited: What is awaited.
         act: What happens then.
         number: Which suspension, from 1 up.
-        stops: Suspensions so far.
     """
 
-    function: Callable[[], Awaitable[None]]
-    act: Act = lambda: None
-    number: int = 0
-    stops: int = 0
+    def __init__(self, awaited: Awaitable[None], act: Callable[[], object] = int, number: int = 0) -> None:
+        self.stops = 0
+        self._steps: Any = awaited.__await__()
+        self._act = act
+        self._number = number
 
     def __await__(self) -> Generator[Any, Any, None]:
-        steps: Any = self.function().__await__()
-        step: Callable[[], Any] = lambda: next(steps)
-        while True:
-            try:
-                signal = step()
-            except StopIteration:
-                return
-            self.stops += 1
-            if self.stops == self.number:
-                self.act()
-            try:
-                value = yield signal
-            except BaseException as error:  # handed on to whom it is for
-                step = _thrower(steps, error)
-            else:
-                step = _sender(steps, value)
+        return self
 
+    def send(self, value: object) -> Any:
+        """Go on to the next suspension."""
+        return self._stopped(self._steps.send(value))
 
-def _thrower(steps: Any, error: BaseException) -> Callable[[], Any]:
-    return lambda: steps.throw(error)
+    def throw(self, *error: Any) -> Any:
+        """Go on with an error."""
+        return self._stopped(self._steps.throw(*error))
 
-
-def _sender(steps: Any, value: object) -> Callable[[], Any]:
-    return lambda: steps.send(value)
+    def _stopped(self, signal: object) -> object:
+        self.stops += 1
+        if self.stops == self._number:
+            self._act()
+        return signal
 
 
 async def assert_nothing_left(client: AsyncClient, listing: Listing) -> None:
     """No task of the walk and no request of its is there, once everybody has had a turn."""
-    for _ in range(4):
-        await anyio.wait_all_tasks_blocked()
-        await anyio.lowlevel.checkpoint()
+    await settle()
     assert client._sender.state.background._jobs == set()
     assert (listing.under_way, client.statistics().in_flight) == (0, 0)
-
-
-async def read(walk: Paginator[Project], ids: list[str]) -> None:
-    """Consume a walk item by item."""
-    async for item in walk:
-        ids.append(item.id)
 
 
 async def read_pages(walk: Paginator[Project], ids: list[str]) -> None:
@@ -89,7 +70,7 @@ async def read_pages(walk: Paginator[Project], ids: list[str]) -> None:
 async def stops_of(paging: Paging, ahead: int, consume: Any) -> int:
     """How often a consumer of the whole list is suspended."""
     async with client_of(Listing(names(40), paging)) as client:
-        counted = AtStop(lambda: consume(client.projects.iter_all(ahead=ahead), []))
+        counted = AtStop(consume(client.projects.iter_all(ahead=ahead), []))
         await counted
     assert counted.stops >= 4
     return counted.stops
@@ -107,7 +88,7 @@ async def test_a_cancel_at_any_await_leaves_nothing_and_loses_nothing(
         async with client_of(listing) as client:
             walk = client.projects.iter_all(ahead=ahead)
             with anyio.CancelScope() as scope:
-                await AtStop(lambda walk=walk, ids=ids: consume(walk, ids), scope.cancel, number)
+                await AtStop(consume(walk, ids), scope.cancel, number)
             rest = [item.id async for item in walk]
             assert ids + rest == names(40)
             await assert_nothing_left(client, listing)
@@ -121,14 +102,20 @@ async def test_a_walk_that_is_cancelled_and_dropped_ends_its_requests(paging: Pa
         listing = Listing(names(40), paging)
         async with client_of(listing) as client:
             with anyio.CancelScope() as scope:
-                await AtStop(lambda client=client: read(client.projects.iter_all(ahead=ahead), []), scope.cancel, number)
+                await AtStop(
+                    read(client.projects.iter_all(ahead=ahead), []),
+                    scope.cancel,
+                    number,
+                )
             await assert_nothing_left(client, listing)
 
 
 @AHEAD
 @PAGINGS
 @pytest.mark.parametrize("closed", ["walk", "client"])
-async def test_closing_at_any_await_ends_the_wait_with_an_error(paging: Paging, ahead: int, closed: str) -> None:
+async def test_closing_at_any_await_ends_the_wait_with_an_error(
+    paging: Paging, ahead: int, closed: str
+) -> None:
     """Another task closes; the consumer is told, whatever it waits for, and never takes it for the end."""
     for number in range(1, 1 + await stops_of(paging, ahead, read)):
         listing, ids = Listing(names(40), paging), list[str]()
@@ -136,7 +123,11 @@ async def test_closing_at_any_await_ends_the_wait_with_an_error(paging: Paging, 
             walk = client.projects.iter_all(ahead=ahead)
             close = walk.aclose if closed == "walk" else client.aclose
             try:
-                await AtStop(lambda walk=walk, ids=ids: read(walk, ids), lambda close=close: tasks.start_soon(close), number)
+                await AtStop(
+                    read(walk, ids),
+                    lambda close=close: tasks.start_soon(close),
+                    number,
+                )
                 ended = ids == names(40)
             except ClientStateError as error:
                 ended = error.checkpoint == walk.checkpoint
@@ -151,16 +142,22 @@ async def test_closing_at_any_await_ends_the_wait_with_an_error(paging: Paging, 
 async def test_a_break_or_an_error_in_the_loop_leaves_nothing(paging: Paging, ahead: int, stop: int) -> None:
     """The loop's own paginator goes with the loop, and its requests go with it, answered or not."""
     listing = Listing(names(40), paging, gates={4: anyio.Event()} if stop <= 30 else {})
+    last = names(40)[stop - 1]
     async with client_of(listing) as client:
         with pytest.raises(LookupError):
-            async for item in client.projects.iter_all(ahead=ahead):
-                if item.id == names(40)[stop - 1]:
-                    raise LookupError(item.id)
+            await leave_with_an_error(client.projects.iter_all(ahead=ahead), last)
         await assert_nothing_left(client, listing)
         async for item in client.projects.iter_all(ahead=ahead):
-            if item.id == names(40)[stop - 1]:
+            if item.id == last:
                 break
         await assert_nothing_left(client, listing)
+
+
+async def leave_with_an_error(walk: Paginator[Project], last: str) -> None:
+    """Consume a walk up to an item that the loop cannot bear."""
+    async for item in walk:
+        if item.id == last:
+            raise LookupError(last)
 
 
 @AHEAD
@@ -171,7 +168,7 @@ async def test_closing_a_walk_in_the_middle_ends_it(paging: Paging, ahead: int) 
     async with client_of(listing) as client:
         async with client.projects.iter_all(ahead=ahead) as walk:
             [await anext(walk) for _ in range(5)]
-            await anyio.wait_all_tasks_blocked()
+            await settle()
         assert listing.under_way == 0
         checkpoint = walk.checkpoint
         assert await walk.collect() == []
@@ -190,7 +187,7 @@ async def test_a_walk_whose_error_nobody_fetches_says_nothing(paging: Paging, ah
     async with client_of(listing) as client:
         walk = client.projects.iter_all(ahead=ahead)
         [await anext(walk) for _ in range(5)]
-        await anyio.wait_all_tasks_blocked()
+        await settle()
         del walk
         await assert_nothing_left(client, listing)
     gc.collect()
@@ -205,7 +202,7 @@ async def test_pages_that_were_handed_out_are_let_go(paging: Paging) -> None:
             kept.append(weakref.ref(page.items[0]))
             del page
             assert len([row for row in kept if row() is not None]) <= 2
-        await anyio.wait_all_tasks_blocked()
+        await settle()
     assert len(kept) == 30
 
 
@@ -225,7 +222,7 @@ async def test_sockets_go_back_to_the_pool_or_are_closed(paging: Paging, ahead: 
             for number in range(1, 12):
                 with anyio.CancelScope() as scope:
                     walk = client.projects.iter_all(page_size=10, ahead=ahead)
-                    await AtStop(lambda walk=walk: read(walk, []), scope.cancel, number * 2)
+                    await AtStop(read(walk, []), scope.cancel, number * 2)
                 async for _ in client.projects.iter_all(page_size=10, ahead=ahead):
                     break
                 del walk
@@ -238,16 +235,16 @@ async def test_sockets_go_back_to_the_pool_or_are_closed(paging: Paging, ahead: 
 
 def test_a_loop_that_ends_in_the_middle_of_a_walk_is_silent() -> None:
     """`asyncio.run` cancels what is left; the forgotten client is the only thing that is said to be wrong."""
+    walks: list[object] = []  # the walk outlives its loop
 
     async def main() -> AsyncClient:
         client = client_of(Listing(names(40), gates={2: anyio.Event()}))
         walk = client.projects.iter_all(ahead=3)
         [await anext(walk) for _ in range(5)]
-        client.walk = walk  # type: ignore[attr-defined]  # outlives its loop
+        walks.append(walk)
         return client
 
-    client = asyncio.run(main(), debug=True)
+    holder = [asyncio.run(main(), debug=True)]
     with pytest.warns(ResourceWarning, match="never closed") as caught:
-        del client
-        gc.collect()
+        holder.clear()
     assert len(caught) == 1

@@ -7,7 +7,7 @@ import anyio
 import pytest
 
 from cloudplatform_async import Paginator
-from tests.resources.listing import PAGINGS, Listing, Paging, client_of, names
+from tests.resources.listing import PAGINGS, Listing, Paging, client_of, names, settle
 
 pytestmark = pytest.mark.anyio
 
@@ -21,14 +21,16 @@ async def test_nothing_is_sent_before_the_first_item_is_asked_for(paging: Paging
     async with client_of(listing) as client:
         async with client.projects.iter_all(ahead=8) as walk:
             walk.pages()
-            await anyio.wait_all_tasks_blocked()
+            await settle()
         assert [item async for item in walk] == []
     assert listing.asked == []
 
 
 @pytest.mark.parametrize("paging", PAGINGS)
 @pytest.mark.parametrize(
-    "peek", [lambda walk: walk.first(), anext, lambda walk: anext(walk.pages())], ids=["first", "anext", "pages"]
+    "peek",
+    [lambda walk: walk.first(), anext, lambda walk: anext(walk.pages())],
+    ids=["first", "anext", "pages"],
 )
 async def test_a_peek_costs_one_request(paging: Paging, peek: Peek) -> None:
     """Whoever wants to see one item, or one page, pays for one page."""
@@ -36,7 +38,7 @@ async def test_a_peek_costs_one_request(paging: Paging, peek: Peek) -> None:
     async with client_of(listing) as client:
         walk = client.projects.iter_all(ahead=8)
         await peek(walk)
-        await anyio.wait_all_tasks_blocked()
+        await settle()
         assert listing.asked == [1]
 
 
@@ -49,7 +51,7 @@ async def test_the_second_item_starts_the_pages_ahead(paging: Paging, ahead: int
         walk = client.projects.iter_all(ahead=ahead)
         await anext(walk)
         await anext(walk)
-        await anyio.wait_all_tasks_blocked()
+        await settle()
         assert sorted(listing.asked) == list(range(1, 2 + ahead))
 
 
@@ -62,7 +64,7 @@ async def test_the_second_page_starts_the_pages_ahead(paging: Paging, ahead: int
         pages = client.projects.iter_all(ahead=ahead).pages()
         for number in range(2, 5):
             await anext(pages) if number > 2 else [await anext(pages), await anext(pages)]
-            await anyio.wait_all_tasks_blocked()
+            await settle()
             assert sorted(listing.asked) == list(range(1, number + 1 + ahead))
 
 
@@ -74,7 +76,7 @@ async def test_a_consumer_may_dwell_on_any_item(paging: Paging) -> None:
         walk = client.projects.iter_all(ahead=1)
         for position in range(40):
             await anext(walk)
-            await anyio.wait_all_tasks_blocked()
+            await settle()
             page = position // 10 + 1
             assert max(listing.asked) == (1 if position == 0 else min(4, page + 1))
 
@@ -91,7 +93,7 @@ async def test_a_break_wastes_at_most_the_pages_ahead(paging: Paging, ahead: int
             count += 1
             if count == stop:
                 break
-        await anyio.wait_all_tasks_blocked()
+        await settle()
         assert len(listing.asked) <= ceil(stop / 10) + ahead
 
 
@@ -104,7 +106,7 @@ async def test_max_items_is_all_that_is_fetched(paging: Paging, ahead: int, most
     async with client_of(listing) as client:
         walk = client.projects.iter_all(page_size=10, max_items=most, ahead=ahead)
         items = [item.id async for item in walk]
-        await anyio.wait_all_tasks_blocked()
+        await settle()
     assert items == names(60)[:most]
     assert sorted(listing.asked) == list(range(1, min(6, ceil(most / 10)) + 1))
 
@@ -117,7 +119,7 @@ async def test_a_numbered_list_is_fetched_side_by_side(ahead: int) -> None:
         walk = client.projects.iter_all(ahead=ahead)
         for _ in range(10):
             await anext(walk)
-        await anyio.wait_all_tasks_blocked()
+        await settle()
         assert listing.under_way == ahead
         for gate in listing.gates.values():
             gate.set()
@@ -127,7 +129,7 @@ async def test_a_numbered_list_is_fetched_side_by_side(ahead: int) -> None:
 
 @pytest.mark.parametrize("paging", ["cursor", "link"])
 async def test_a_list_without_numbers_is_fetched_one_after_the_other(paging: Paging) -> None:
-    """Only the page before knows where the next one is: never are two under way, and none is asked for twice."""
+    """Only a page knows where the next one is: never are two under way, and none is asked for twice."""
     listing = Listing(names(100), paging)
     async with client_of(listing) as client:
         assert [item.id async for item in client.projects.iter_all(ahead=4)] == names(100)
@@ -145,7 +147,7 @@ async def test_items_come_in_order_whatever_the_order_of_the_answers() -> None:
 
         tasks.start_soon(read)
         for number in range(9, 1, -1):
-            await anyio.wait_all_tasks_blocked()
+            await settle()
             assert items == []
             listing.gates[number].set()
     assert items == names(90)

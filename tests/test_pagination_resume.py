@@ -14,7 +14,7 @@ from cloudplatform_async import (
     InvalidRequestError,
     ServerError,
 )
-from tests.resources.listing import PAGINGS, Listing, Paging, client_of, names
+from tests.resources.listing import PAGINGS, Listing, Paging, client_of, names, read, settle
 
 pytestmark = pytest.mark.anyio
 
@@ -26,7 +26,9 @@ async def in_pieces(client: AsyncClient, dice: Random, most: int) -> list[str]:
     ids: list[str] = []
     checkpoint, page_size = None, dice.choice([None, 1, 3, 7, 10])
     while len(ids) < most:
-        options: dict[str, Any] = {"page_size": page_size} if checkpoint is None else {"resume_from": checkpoint}
+        options: dict[str, Any] = (
+            {"page_size": page_size} if checkpoint is None else {"resume_from": checkpoint}
+        )
         piece = dice.choice([0, 1, 2, dice.randrange(40)])
         walk = client.projects.iter_all(ahead=dice.randrange(4), max_items=most - len(ids), **options)
         async for item in walk:
@@ -142,18 +144,13 @@ async def test_after_an_error_the_same_walk_goes_on(paging: Paging, broken: int,
     ids: list[str] = []
     async with client_of(listing) as client:
         walk = client.projects.iter_all(ahead=ahead)
-
-        async def read() -> None:
-            async for item in walk:
-                ids.append(item.id)
-
         for _ in range(2):
             with pytest.raises(ServerError) as caught:
-                await read()
+                await read(walk, ids)
             assert ids == names(50)[: (broken - 1) * 10]
             assert caught.value.checkpoint == walk.checkpoint
         listing.scripted.clear()
-        await read()
+        await read(walk, ids)
     assert ids == names(50)
 
 
@@ -165,8 +162,7 @@ async def test_the_checkpoint_of_an_error_resumes_a_new_walk(paging: Paging, ahe
     ids: list[str] = []
     async with client_of(listing) as client:
         with pytest.raises(ServerError) as caught:
-            async for item in client.projects.iter_all(ahead=ahead):
-                ids.append(item.id)
+            await read(client.projects.iter_all(ahead=ahead), ids)
     listing.scripted.clear()
     async with client_of(listing) as client:
         ids += [item.id async for item in client.projects.iter_all(resume_from=caught.value.checkpoint)]
@@ -181,18 +177,13 @@ async def test_after_a_cancel_the_same_walk_goes_on(paging: Paging, ahead: int) 
     ids: list[str] = []
     async with client_of(listing) as client:
         walk = client.projects.iter_all(ahead=ahead)
-
-        async def read() -> None:
-            async for item in walk:
-                ids.append(item.id)
-
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(read)
-            await anyio.wait_all_tasks_blocked()
+            tasks.start_soon(read, walk, ids)
+            await settle()
             tasks.cancel_scope.cancel()
         assert ids == names(50)[:20]
         listing.gates[3].set()
-        await read()
+        await read(walk, ids)
     assert ids == names(50)
     assert listing.asked.count(3) == (1 if ahead else 2)
 
@@ -204,12 +195,8 @@ async def test_two_tasks_on_one_walk_get_a_clear_error(ahead: int) -> None:
     ids: list[str] = []
     async with client_of(listing) as client, anyio.create_task_group() as tasks:
         walk = client.projects.iter_all(ahead=ahead)
-
-        async def read() -> None:
-            ids.extend([item.id async for item in walk])
-
-        tasks.start_soon(read)
-        await anyio.wait_all_tasks_blocked()
+        tasks.start_soon(read, walk, ids)
+        await settle()
         with pytest.raises(ClientStateError, match="one task at a time"):
             await walk.first()
         listing.gates[2].set()

@@ -1,4 +1,4 @@
-"""A walk believes what the answers say, follows a list that changes, and ends with an error where it is led round."""
+"""A walk believes what answers say, follows a list that changes, and ends with an error in a circle."""
 
 import json
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from cloudplatform_async import (
     PaginationLoopError,
     ResponseDecodeError,
 )
-from tests.resources.listing import ORIGIN, PAGINGS, Listing, Paging, answer, client_of, names
+from tests.resources.listing import ORIGIN, PAGINGS, Listing, Paging, answer, client_of, names, read, settle
 
 pytestmark = pytest.mark.anyio
 
@@ -36,8 +36,7 @@ async def walked_until_error(
     ids: list[str] = []
     async with client_of(listing) as client:
         with pytest.raises(kind) as caught:
-            async for item in client.projects.iter_all(ahead=ahead):
-                ids.append(item.id)
+            await read(client.projects.iter_all(ahead=ahead), ids)
     return ids, caught.value
 
 
@@ -57,7 +56,11 @@ LOOPS: dict[str, tuple[Paging, Script, int]] = {
     "the first page whatever is asked": ("page", {2: numbered(names(10), 1, 60)}, 2),
     "the first page under each number": ("page", {2: numbered(names(10), 2, 60)}, 2),
     "an earlier page under a later number": ("page", {3: numbered(names(10), 3, 60)}, 3),
-    "a link back": ("link", {3: lambda: answer(["c"], links={"next": f"{ORIGIN}/v1/projects?page=2&limit=10"})}, 3),
+    "a link back": (
+        "link",
+        {3: lambda: answer(["c"], links={"next": f"{ORIGIN}/v1/projects?page=2&limit=10"})},
+        3,
+    ),
 }
 
 
@@ -167,7 +170,7 @@ async def test_a_page_beyond_an_end_that_moved_is_no_error() -> None:
     async with client_of(listing) as client:
         walk = client.projects.iter_all(ahead=4)
         [await anext(walk) for _ in range(10)]
-        await anyio.wait_all_tasks_blocked()
+        await settle()
         listing.ids = names(20)
         listing.gates[2].set()
         assert [item.id for item in await walk.collect()] == names(20)[10:]
@@ -275,7 +278,7 @@ ELSEWHERE = {
 @AHEAD
 @pytest.mark.parametrize("where", ELSEWHERE)
 async def test_a_link_that_leads_elsewhere_is_not_followed(where: str, ahead: int) -> None:
-    """The page that carries it is handed out whole; no request, and so no credential, goes where it points."""
+    """The page that carries it is handed out whole; no request, and no credential, goes there."""
     listing = Listing([], scripted={1: lambda: answer(names(10), links={"next": ELSEWHERE[where]})})
     ids, error = await walked_until_error(listing, ahead, PaginationError)
     assert (ids, listing.asked) == (names(10), [1])
@@ -284,7 +287,9 @@ async def test_a_link_that_leads_elsewhere_is_not_followed(where: str, ahead: in
 
 
 @AHEAD
-@pytest.mark.parametrize("link", [f"{ORIGIN}/v1/projects?page=2", "/v1/projects?page=2", "?page=2", "projects?page=2"])
+@pytest.mark.parametrize(
+    "link", [f"{ORIGIN}/v1/projects?page=2", "/v1/projects?page=2", "?page=2", "projects?page=2"]
+)
 async def test_a_link_header_is_followed_on_the_same_origin(link: str, ahead: int) -> None:
     """Absolute or relative, in a ``Link`` header (RFC 8288) as in the body."""
     headers = {"link": f'<{link}>; rel="next", </v1/projects>; rel="first"'}

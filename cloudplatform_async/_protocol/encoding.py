@@ -58,7 +58,7 @@ def json_body(value: Any) -> bytes:
 def _plain_mapping(value: Any) -> dict[Any, Any]:
     if not isinstance(value, Mapping):
         raise TypeError(f"a {type(value).__name__} has no JSON form")
-    return dict(cast("Mapping[Any, Any]", value))
+    return dict(cast("Mapping[object, object]", value))
 
 
 def _parts(value: object) -> Iterator[tuple[str, object]]:

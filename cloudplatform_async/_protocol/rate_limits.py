@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
 _NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
-_VALUE = re.compile(r"[A-Z][a-z]+, [^,]+|[^,\s][^,]*")  # the comma of a date separates nothing
+_VALUE = re.compile(r"[A-Z][a-z]+, [^,]+|[^, \t][^,]*")  # the comma of a date separates nothing
 _LARGEST = 1e15  # more digits say no more, and a wait stays a finite number
 _EPOCH_LIKE = 1e9
 _BLANKS = " \t"  # RFC 9110 §5.6.3

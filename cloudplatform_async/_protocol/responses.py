@@ -122,7 +122,7 @@ def masked(value: Any, secrets: Iterable[str], depth: int = _DEEPEST) -> Any:
     if depth == 0 and isinstance(value, (list, dict)):
         raise RecursionError("nested too deeply")
     if isinstance(value, list):
-        return [masked(part, secrets, depth - 1) for part in cast("list[Any]", value)]
+        return [masked(part, secrets, depth - 1) for part in cast("list[object]", value)]
     if isinstance(value, dict):
         fields = cast("dict[str, Any]", value)
         return {masked(name, secrets): masked(part, secrets, depth - 1) for name, part in fields.items()}

@@ -110,7 +110,7 @@ class _AsyncioJob(Generic[T]):
 
     async def ended(self) -> None:
         # A loop that does not run can end nothing; it cancels what is left when it is closed itself.
-        if not self._task.done() and self._loop is running_asyncio_loop():
+        if not self._task.done() and self._loop is current_event_loop():
             await asyncio.wait([self._task])
 
     def cancel(self) -> None:
@@ -153,7 +153,8 @@ class _TrioJob(Generic[T]):
         raise self._outcome.error
 
     async def ended(self) -> None:
-        await self._ended.wait()
+        if not self._ended.is_set() and self._token is current_event_loop():  # as above
+            await self._ended.wait()
 
     def cancel(self) -> None:
         import trio

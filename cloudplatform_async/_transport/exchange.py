@@ -42,7 +42,7 @@ def _parsed_base(exchange: "Exchange") -> httpx.URL:
 
 def _constant_headers(exchange: "Exchange") -> RawHeaders:
     own = merged(_CONSTANT, exchange.headers)
-    return raw_headers([("host", exchange.base.authority), *own])
+    return raw_headers([("host", exchange.base.authority), *_without_request_id(own)])
 
 
 def _is_announced(exchange: "Exchange") -> bool:
@@ -81,7 +81,8 @@ class Exchange:
         call = flight.call
         headers = self._constant
         if call.headers:
-            headers = self._constant[:1] + raw_headers(merged(_CONSTANT, self.headers, call.headers))
+            merged_headers = merged(_CONSTANT, self.headers, call.headers)
+            headers = self._constant[:1] + raw_headers(_without_request_id(merged_headers))
         own = [(b"x-attempt", b"%d" % (flight.attempts + 1)), (b"x-request-id", flight.request_id.encode())]
         if flight.key is not None:
             own.append((b"idempotency-key", flight.key.encode()))
@@ -154,6 +155,11 @@ def httpx_timeouts(timeouts: Timeouts) -> dict[str, float | None]:
         "write": timeouts.write,
         "pool": timeouts.pool,
     }
+
+
+def _without_request_id(headers: Iterable[tuple[str, str]]) -> Iterable[tuple[str, str]]:
+    """Leave out what is sent with each attempt's own headers."""
+    return (header for header in headers if header[0] != "x-request-id")
 
 
 def raw_headers(headers: Iterable[tuple[str, str]]) -> RawHeaders:

@@ -1,13 +1,14 @@
-"""A list on the wire, page by page: it counts what is asked for, holds answers back, and misbehaves on demand."""
+"""A list on the wire: it counts what is asked for, holds answers back, and misbehaves on demand."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import anyio
+import anyio.lowlevel
 import httpx
 from attrs import define, field
 
-from cloudplatform_async import AsyncClient, RetryPolicy
+from cloudplatform_async import AsyncClient, Paginator, Project, RetryPolicy
 
 Paging = Literal["page", "cursor", "link"]
 PAGINGS: tuple[Paging, ...] = ("page", "cursor", "link")
@@ -59,7 +60,7 @@ class Listing(httpx.AsyncBaseTransport):
 
     async def _answer(self, number: int, limit: int) -> httpx.Response:
         for _ in range(3):
-            await anyio.sleep(0)
+            await anyio.lowlevel.checkpoint()
         if number in self.gates:
             await self.gates[number].wait()
         if number in self.scripted:
@@ -73,7 +74,9 @@ class Listing(httpx.AsyncBaseTransport):
         more: dict[Paging, dict[str, Any]] = {
             "page": {"pagination": {"page": number, "limit": limit, "total": len(self.ids)}},
             "cursor": {"meta": {"next_cursor": None if is_last else f"c{number + 1}"}},
-            "link": {} if is_last else {"links": {"next": f"{ORIGIN}/v1/projects?page={number + 1}&limit={limit}"}},
+            "link": {}
+            if is_last
+            else {"links": {"next": f"{ORIGIN}/v1/projects?page={number + 1}&limit={limit}"}},
         }
         return answer(rows, **more[self.paging])
 
@@ -92,3 +95,15 @@ def client_of(transport: httpx.AsyncBaseTransport, **options: Any) -> AsyncClien
     """A client that speaks over this transport, and does not wait between attempts."""
     settings: Mapping[str, Any] = {"api_key": "key", "retries": RetryPolicy(base=0, max_retries=0), **options}
     return AsyncClient(transport=transport, **settings)
+
+
+async def read(walk: Paginator[Project], ids: list[str]) -> None:
+    """Consume a walk item by item, and keep what was handed out even where it ends with an error."""
+    async for item in walk:
+        ids.append(item.id)  # noqa: PERF401 - a comprehension would keep nothing of a walk that fails
+
+
+async def settle() -> None:
+    """Let every task run until it waits for something that only the test can give."""
+    for _ in range(100):
+        await anyio.lowlevel.checkpoint()

@@ -56,7 +56,9 @@ async def test_the_documented_created_project_is_read() -> None:
     assert project.created_at == datetime(2026, 3, 17, 10, 22, 14, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("body", [ROW, {"data": ROW}, {"data": ROW, "meta": {"region": "eu"}, "request_id": "r"}])
+@pytest.mark.parametrize(
+    "body", [ROW, {"data": ROW}, {"data": ROW, "meta": {"region": "eu"}, "request_id": "r"}]
+)
 async def test_a_project_is_read_bare_or_in_an_envelope(body: Any) -> None:
     """The documentation shows both forms."""
     async with client_of(always(body)) as client:
@@ -157,8 +159,11 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "page 0": (lambda projects: projects.list(page=0), "from 1 up"),
     "page and cursor": (lambda projects: projects.list(page=1, cursor="c"), "not both"),
     "an empty cursor": (lambda projects: projects.list(cursor=""), "next_cursor"),
-    "a naive time": (lambda projects: projects.list(created_after=datetime(2026, 3, 17)), "time zone"),  # noqa: DTZ001
-    "a date for a time": (lambda projects: projects.list(created_before=datetime(2026, 3, 17).date()), "time zone"),  # noqa: DTZ001
+    "a naive time": (lambda projects: projects.list(created_after=datetime(2026, 3, 17)), "time zone"),
+    "a date for a time": (
+        lambda projects: projects.list(created_before=datetime(2026, 3, 17).date()),
+        "time zone",
+    ),
     "a time as text": (lambda projects: projects.list(created_after="2026-03-17"), "datetime"),
     "a label without a value": (lambda projects: projects.list(label="team"), "key:value"),
     "a label among others": (lambda projects: projects.list(label=["a:b", ":c"]), "key:value"),
@@ -166,10 +171,16 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "a filter given twice": (lambda projects: projects.list(name="a", filters={"name": "b"}), "name"),
     "NaN in a filter": (lambda projects: projects.list(filters={"x": float("nan")}), "`x`"),
     "an object in a filter": (lambda projects: projects.list(filters={"x": {"y": 1}}), "`x`"),
-    "NaN in a body": (lambda projects: projects.create(name="n", slug="s", labels={"a": float("nan")}), "labels.a"),
+    "NaN in a body": (
+        lambda projects: projects.create(name="n", slug="s", labels={"a": float("nan")}),
+        "labels.a",
+    ),
     "bytes in a body": (lambda projects: projects.create(name=b"n", slug="s"), "name"),
     "an update of nothing": (lambda projects: projects.update("prj_01"), "at least one"),
-    "an empty key": (lambda projects: projects.create(name="n", slug="s", idempotency_key=""), "idempotency_key"),
+    "an empty key": (
+        lambda projects: projects.create(name="n", slug="s", idempotency_key=""),
+        "idempotency_key",
+    ),
     "a key with a line break": (
         lambda projects: projects.delete("prj_01", idempotency_key="a\nb"),
         "idempotency_key",

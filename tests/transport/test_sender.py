@@ -361,7 +361,7 @@ async def test_a_success_that_cannot_be_read_is_not_sent_again() -> None:
 
 
 async def test_a_timeout_of_a_step_is_a_timeout_error() -> None:
-    """httpx's own exception stays below, as the cause."""
+    """The exception of httpx stays below, as the cause."""
     transport = Scripted(httpx.ReadTimeout("silent"))
     async with client_over(transport, retries=RetryPolicy(max_retries=0)) as client:
         error = await failure(client)

@@ -6,7 +6,16 @@ from typing import Any, assert_type
 
 from attrs import frozen
 
-from cloudplatform_async import APIResponse, AsyncClient, ClientStatistics, Drift, Page, Paginator, Project, Usage
+from cloudplatform_async import (
+    APIResponse,
+    AsyncClient,
+    ClientStatistics,
+    Drift,
+    Page,
+    Paginator,
+    Project,
+    Usage,
+)
 
 
 @frozen(kw_only=True)

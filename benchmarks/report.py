@@ -1,0 +1,192 @@
+"""Results as tables: medians over the rounds, and the ratios that the project promises."""
+
+from collections.abc import Iterable
+from statistics import median
+from typing import Any
+
+from clients import OURS, OURS_AIOHTTP, PEERS
+
+Table = tuple[str, list[str], list[list[str]]]
+"""Title, column heads, rows."""
+
+_MIB = 2**20
+
+
+def middle(rounds: list[Any], key: str) -> float | None:
+    """The median over those rounds that ended, of what has no errors."""
+    values = [each[key] for each in rounds if each is not None and not each.get("errors")]
+    return median(values) if values else None
+
+
+def tables(run: dict[str, Any]) -> list[Table]:
+    """Make a table of each measure that was taken."""
+    results, effort = run["results"], run["effort"]
+    makers = {
+        "gets": _gets,
+        "burst": _burst,
+        "rows": _rows,
+        "imports": _imports,
+        "memory": _memory,
+        "layers": _layers,
+    }
+    made = [make(results[name]) for name, make in makers.items() if results.get(name)]
+    named = [(title.format(**effort), heads, body) for title, heads, body in made]
+    return [*named, _ratios(run["ratios"])] if run["ratios"] else named
+
+
+def text(table: Table) -> str:
+    """Write a table as Markdown, its columns in line."""
+    title, heads, body = table
+    widths = [max(map(len, column)) for column in zip(heads, *body, strict=True)]
+    lines = [_line(cells, widths) for cells in (heads, ["-" * width for width in widths], *body)]
+    return "\n".join([title, "", *lines, ""])
+
+
+def ratios(results: dict[str, Any]) -> dict[str, float]:
+    """Compare ours with others: costs are better below 1, rates above it."""
+    found = {
+        **_get_ratios(results.get("gets", {})),
+        **_row_ratios(results.get("rows", {})),
+        "import / import httpx": _over(*_import_times(results.get("imports", {}), OURS, "httpx, bare")),
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _get_ratios(gets: dict[str, Any]) -> dict[str, float | None]:
+    cost = _middles(gets, "cpu_us")
+    ours, aiohttp = cost.get(OURS, {}), cost.get(OURS_AIOHTTP, {})
+    found: dict[str, float | None] = {}
+    for case in ("64", "256"):
+        best = _least(cost[name].get(case) for name in PEERS if name in cost and "aiohttp" not in name)
+        found[f"get at {case} in flight / best peer's default"] = _over(ours.get(case), best)
+        for name in ("openai, aiohttp", "aiohttp, bare"):
+            other = cost.get(name, {}).get(case)
+            found[f"get at {case} in flight, ours on aiohttp / {name}"] = _over(aiohttp.get(case), other)
+    known = [value for value in ours.values() if value]
+    found["dearest get / cheapest, default transport"] = max(known) / min(known) if known else None
+    return found
+
+
+def _row_ratios(rows: dict[str, Any]) -> dict[str, float | None]:
+    rate = _middles(rows, "rows_per_cpu_second")
+    found: dict[str, float | None] = {}
+    for name in (OURS, OURS_AIOHTTP):
+        for case in rate.get(name, {}):
+            best = _most(rate[peer].get(case) for peer in PEERS if peer in rate)
+            found[f"rows, pages of {case}, {name} / best peer"] = _over(rate[name][case], best)
+    return found
+
+
+def _import_times(imports: dict[str, Any], *names: str) -> list[float | None]:
+    return [median(imports[name]["seconds"]) if name in imports else None for name in names]
+
+
+def _middles(results: dict[str, Any], key: str) -> dict[str, dict[str, float | None]]:
+    return {
+        name: {case: middle(rounds, key) for case, rounds in cases.items()} for name, cases in results.items()
+    }
+
+
+def _gets(results: dict[str, Any]) -> Table:
+    cases = list(next(iter(results.values())))
+    body = [[name, *(_cost(rounds[case]) for case in cases)] for name, rounds in results.items()]
+    return "CPU time of a get, µs, by gets in flight", ["client", *cases], body
+
+
+def _cost(rounds: list[Any]) -> str:
+    if not rounds or all(each is None for each in rounds):
+        return "did not end"
+    value = middle(rounds, "cpu_us")
+    return _failures(rounds) if value is None else f"{value:.0f}"
+
+
+def _failures(rounds: list[Any]) -> str:
+    return ", ".join(sorted({error for each in rounds if each for error in each["errors"]}))
+
+
+def _burst(results: dict[str, Any]) -> Table:
+    heads = ["client", "cold: seconds", "sockets", "answered", "warm: seconds", "sockets", "answered"]
+    body = [[name, *_burst_cells(r["cold"]), *_burst_cells(r["warm"])] for name, r in results.items()]
+    return "{burst:,} gets at once, from a server that takes {latency} s for each", heads, body
+
+
+def _burst_cells(rounds: list[Any]) -> list[str]:
+    known = [each for each in rounds if each is not None]
+    if not known:
+        return ["not reached", "", ""]
+    stopped = next((each for each in known if not each["ended"]), None)
+    seconds = median(each["seconds"] for each in known)
+    took = f"did not end in {stopped['seconds']:.0f}" if stopped else f"{seconds:.2f}"
+    answered = min(each["answered"] for each in known)
+    failures = _failures(known)
+    return [took, str(max(each["sockets"] for each in known)), f"{answered} {failures}".strip()]
+
+
+def _rows(results: dict[str, Any]) -> Table:
+    cases = list(next(iter(results.values())))
+    body = [
+        [name, *(_number(middle(rounds[case], "rows_per_cpu_second")) for case in cases)]
+        for name, rounds in results.items()
+    ]
+    return "Typed rows per second of CPU", ["client", *(f"pages of {case}" for case in cases)], body
+
+
+def _imports(results: dict[str, Any]) -> Table:
+    time = {name: median(cases["seconds"]) for name, cases in results.items()}
+    base = time.get("httpx, bare")
+    body = [
+        [name, f"{value * 1e3:.0f}", f"{value / base:.2f}" if base else ""] for name, value in time.items()
+    ]
+    return "Import, CPU time", ["client", "ms", "times import httpx"], body
+
+
+def _memory(results: dict[str, Any]) -> Table:
+    keys = ("process_growth", "traced_peak", "traced_left")
+    body = [
+        [name, *(_mib(middle(rounds, key)) for key in keys)]
+        for name, cases in results.items()
+        for rounds in cases.values()
+    ]
+    heads = ["client", "process grew by", "Python's peak", "left afterwards"]
+    return "Memory of a walk through {memory_rows:,} rows in pages of 100, MiB", heads, body
+
+
+def _layers(results: dict[str, Any]) -> Table:
+    shares = {name: cases["64"][0]["layers"] for name, cases in results.items() if cases["64"][0]}
+    names = sorted(
+        {layer for share in shares.values() for layer in share},
+        key=lambda layer: -max(share.get(layer, 0.0) for share in shares.values()),
+    )
+    body = [[layer, *(f"{share.get(layer, 0.0):.1f}" for share in shares.values())] for layer in names]
+    return "Where the microseconds of a get go, 64 in flight", ["code of", *shares], body
+
+
+def _ratios(found: dict[str, float]) -> Table:
+    body = [[name, f"{value:.2f}"] for name, value in found.items()]
+    return "Ratios", ["ours to others", "ratio"], body
+
+
+def _least(values: Iterable[float | None]) -> float | None:
+    return min((value for value in values if value), default=None)
+
+
+def _most(values: Iterable[float | None]) -> float | None:
+    return max((value for value in values if value), default=None)
+
+
+def _over(value: float | None, other: float | None) -> float | None:
+    return value / other if value and other else None
+
+
+def _number(value: float | None) -> str:
+    return "did not end" if value is None else f"{value:,.0f}"
+
+
+def _mib(value: float | None) -> str:
+    return "did not end" if value is None else f"{value / _MIB:.1f}"
+
+
+def _line(cells: list[str], widths: list[int]) -> str:
+    first, *others = [*zip(cells, widths, strict=True)]
+    aligned = [first[0].ljust(first[1]), *(cell.rjust(width) for cell, width in others)]
+    return f"| {' | '.join(aligned)} |"

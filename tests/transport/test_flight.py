@@ -1,0 +1,115 @@
+"""What a call has met so far, and what that means for its next step."""
+
+import math
+from typing import Any
+
+import pytest
+
+from cloudplatform_async import APIConnectionError, AuthenticationError, RetryPolicy, ServerError, Timeouts
+from cloudplatform_async._protocol.budget import CAPACITY, RetryBudget
+from cloudplatform_async._protocol.calls import Call
+from cloudplatform_async._protocol.retries import Failure, Stop, Wait
+from cloudplatform_async._transport.clock import Clock
+from cloudplatform_async._transport.flight import Flight
+
+pytestmark = pytest.mark.anyio
+
+
+def flight(
+    method: str = "POST", *, key: str | None = "key-1", clock: Clock | None = None, **changes: Any
+) -> Flight:
+    options = {"policy": RetryPolicy(), "timeouts": Timeouts(), "started": 0.0, **changes}
+    clock = clock or Clock(monotonic=lambda: 0.0, uniform=lambda least, most: most)
+    call: Call[object] = Call(
+        method=method, target="/projects", group="projects", decode=lambda answer: answer
+    )
+    return Flight(call=call, identity=object(), clock=clock, key=key, request_id="r-1", **options)
+
+
+def failed(*, immediate: bool = False) -> Failure:
+    error = APIConnectionError("lost", outcome="unknown")
+    return Failure(error, transient=True, immediate=immediate)
+
+
+@pytest.mark.parametrize(
+    ("method", "key", "repeatable"), [("GET", None, True), ("POST", "k", True), ("POST", None, False)]
+)
+def test_reads_and_writes_with_a_key_are_repeatable(method: str, key: str | None, repeatable: bool) -> None:
+    """Sending them twice does them once."""
+    assert flight(method, key=key).is_repeatable is repeatable
+
+
+async def test_backoff_doubles_up_to_its_cap() -> None:
+    """With the highest draw: base, twice that, and so on; then the cap."""
+    call, budget = flight(policy=RetryPolicy(max_retries=8), timeouts=Timeouts(total=None)), RetryBudget()
+    waits: list[float] = []
+    for _ in range(6):
+        decision = call.decide(budget, failed())
+        assert isinstance(decision, Wait)
+        waits.append(decision.seconds)
+    assert waits == [0.5, 1.0, 2.0, 4.0, 8.0, 8.0]
+
+
+async def test_the_draws_of_the_jitter_are_uniform() -> None:
+    """10,000 first waits: each tenth of the range gets its tenth, give or take six deviations."""
+    deciles = [0] * 10
+    for _ in range(10_000):
+        decision = flight(clock=Clock(monotonic=lambda: 0.0)).decide(RetryBudget(), failed())
+        assert isinstance(decision, Wait)
+        deciles[min(9, int(decision.seconds / 0.05))] += 1
+    deviation = math.sqrt(10_000 * 0.1 * 0.9)
+    assert max(abs(count - 1_000) for count in deciles) < 6 * deviation
+
+
+async def test_a_failure_beyond_the_budget_is_retried_only_if_successes_make_up_for_it() -> None:
+    """When many fail at once, what comes back during the wait tells whether this is an outage."""
+    budget = RetryBudget(tokens=0.0)
+    unlucky, lucky = flight(), flight()
+    for call in (unlucky, lucky):
+        call.note(failed())
+        assert isinstance(call.decide(budget, call.failures[-1]), Wait)
+    last = unlucky.unaffordable(budget)
+    assert last is not None
+    assert last.error is unlucky.failures[-1].error
+    assert not last.transient
+    assert "budget is spent" in last.error.__notes__[0]
+    for _ in range(3):
+        budget.succeed(0.0)
+    assert lucky.unaffordable(budget) is None
+
+
+async def test_in_a_certain_outage_nobody_waits_in_vain() -> None:
+    """With the budget at its floor the error comes at once."""
+    call = flight()
+    decision = call.decide(RetryBudget(tokens=-CAPACITY), call.note(failed()))
+    assert decision == Stop("Not tried again: the client's retry budget is spent, as in an outage.")
+
+
+def test_only_a_stale_connection_asks_for_a_fresh_one() -> None:
+    """A renewed token is sent on the connection there is."""
+    stale, renewed = flight(), flight()
+    stale.note(failed(immediate=True))
+    renewed.note(Failure(AuthenticationError("no", status_code=401), transient=False, immediate=True))
+    assert (flight().wants_fresh, stale.wants_fresh, renewed.wants_fresh) == (False, True, False)
+
+
+async def test_what_remains_is_bounded_by_the_timeout() -> None:
+    """Time that has passed is gone."""
+    call = flight(clock=Clock(monotonic=lambda: 7.0), timeouts=Timeouts(total=10))
+    assert call.remaining == 3.0
+    assert flight(timeouts=Timeouts(total=None)).remaining == math.inf
+
+
+def test_an_error_after_the_first_byte_left_is_signed_unknown() -> None:
+    """Whatever ended the call, the request may have arrived."""
+    call, error = flight(), APIConnectionError("ended")
+    call.leave()
+    call.sign(error)
+    assert (error.outcome, error.idempotency_key, error.request_id) == ("unknown", "key-1", "r-1")
+
+
+def test_an_error_of_an_answer_keeps_the_servers_request_id() -> None:
+    """It is the one that the platform's support can look up."""
+    error = ServerError("no", status_code=500, request_id="theirs", outcome="unknown")
+    flight().sign(error)
+    assert error.request_id == "theirs"
