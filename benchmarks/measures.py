@@ -1,8 +1,10 @@
 """The measures: which clients take part, and in which order the rounds go."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import machine
@@ -125,8 +127,11 @@ def imports(effort: Effort, names: list[str]) -> Results:
     """CPU time of an import in a fresh interpreter."""
     names = [name for name in names if CLIENTS[name].imports]
     results = _empty(names, ("seconds",))
-    for name in _interleaved(names, 1 if effort is SMOKE else 3 * effort.rounds):
-        results[name]["seconds"].append(_import_time(CLIENTS[name].imports or ""))
+    with TemporaryDirectory() as compiled:
+        for name in names:
+            _import_time(name, compiled)
+        for name in _interleaved(names, 1 if effort is SMOKE else 3 * effort.rounds):
+            results[name]["seconds"].append(_import_time(name, compiled))
     return results
 
 
@@ -154,10 +159,16 @@ def _interleaved(names: list[str], rounds: int) -> Iterator[str]:
             yield name
 
 
-def _import_time(module: str) -> float:
+def _import_time(name: str, compiled: str) -> float:
+    """Import a client's module with its bytecode in the folder ``compiled``, written there if need be."""
     allowed = machine.cores()
     core = str(allowed[machine.CLIENT]) if len(allowed) > machine.CLIENT else ""
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
     answer = subprocess.run(
-        [sys.executable, "-c", _IMPORT, module, core], check=True, capture_output=True, text=True
+        [sys.executable, "-c", _IMPORT, str(CLIENTS[name].imports), core],
+        env={**environment, "PYTHONPYCACHEPREFIX": compiled},
+        check=True,
+        capture_output=True,
+        text=True,
     )
     return float(answer.stdout)

@@ -18,20 +18,18 @@ def middle(rounds: list[Any], key: str) -> float | None:
     return median(values) if values else None
 
 
-def tables(run: dict[str, Any]) -> list[Table]:
-    """Make a table of each measure that was taken."""
-    results, effort = run["results"], run["effort"]
-    makers = {
-        "gets": _gets,
-        "burst": _burst,
-        "rows": _rows,
-        "imports": _imports,
-        "memory": _memory,
-        "layers": _layers,
-    }
-    made = [make(results[name]) for name, make in makers.items() if results.get(name)]
-    named = [(title.format(**effort), heads, body) for title, heads, body in made]
-    return [*named, _ratios(run["ratios"])] if run["ratios"] else named
+def measure_table(name: str, run: dict[str, Any]) -> Table:
+    """Make the table of one measure of a run; without rows where no client took part."""
+    results = run["results"][name]
+    if not results:
+        return "", [], []
+    title, heads, body = _MAKERS[name](results)
+    return title.format(**run["effort"]), heads, body
+
+
+def ratio_table(found: dict[str, float]) -> Table:
+    """Make the table of the ratios."""
+    return "Ratios", ["ours to others", "ratio"], [[name, f"{value:.2f}"] for name, value in found.items()]
 
 
 def text(table: Table) -> str:
@@ -161,11 +159,6 @@ def _layers(results: dict[str, Any]) -> Table:
     return "Where the microseconds of a get go, 64 in flight", ["code of", *shares], body
 
 
-def _ratios(found: dict[str, float]) -> Table:
-    body = [[name, f"{value:.2f}"] for name, value in found.items()]
-    return "Ratios", ["ours to others", "ratio"], body
-
-
 def _least(values: Iterable[float | None]) -> float | None:
     return min((value for value in values if value), default=None)
 
@@ -190,3 +183,13 @@ def _line(cells: list[str], widths: list[int]) -> str:
     first, *others = [*zip(cells, widths, strict=True)]
     aligned = [first[0].ljust(first[1]), *(cell.rjust(width) for cell, width in others)]
     return f"| {' | '.join(aligned)} |"
+
+
+_MAKERS = {
+    "gets": _gets,
+    "burst": _burst,
+    "rows": _rows,
+    "imports": _imports,
+    "memory": _memory,
+    "layers": _layers,
+}

@@ -34,11 +34,13 @@ def main() -> None:
         "effort": asdict(effort),
         "results": {},
     }
+    _introduce(run)
     for measure in measures:
         print(f"{measure} …", file=sys.stderr)
         run["results"][measure] = MEASURES[measure](effort, names)
+        _print(report.measure_table(measure, run))
     run["ratios"] = report.ratios(run["results"])
-    _show(run)
+    _print(report.ratio_table(run["ratios"]))
     whole = not (options.smoke or options.only or options.clients)
     _write(run, options.json or (RESULTS if whole else None), options.chart or (CHART if whole else None))
 
@@ -72,11 +74,14 @@ def _present(names: list[str]) -> list[str]:
     return [name for name in names if not CLIENTS[name].missing]
 
 
-def _show(run: dict[str, Any]) -> None:
+def _introduce(run: dict[str, Any]) -> None:
     print("\n".join(f"{name}: {value}" for name, value in run["machine"].items()))
     print("versions: " + ", ".join(f"{name} {value}" for name, value in run["versions"].items()), end="\n\n")
-    for table in report.tables(run):
-        print(report.text(table))
+
+
+def _print(table: report.Table) -> None:
+    if table[2]:
+        print(report.text(table), flush=True)
 
 
 def _write(run: dict[str, Any], results: Path | None, picture: Path | None) -> None:

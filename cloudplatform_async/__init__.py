@@ -37,7 +37,7 @@ from cloudplatform_async.pagination import Drift, Page, Paginator
 from cloudplatform_async.responses import APIResponse
 from cloudplatform_async.settings import PoolLimits, RetryPolicy, Timeouts
 from cloudplatform_async.statistics import ClientStatistics
-from cloudplatform_async.version import VERSION as __version__
+from cloudplatform_async.version import __version__
 
 __all__ = [
     "AUTO",

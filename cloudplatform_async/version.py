@@ -2,5 +2,5 @@
 
 import sys
 
-VERSION = "0.1.0"
-USER_AGENT = f"cloudplatform-async/{VERSION} python/{sys.version_info[0]}.{sys.version_info[1]}"
+__version__ = "0.1.0"
+USER_AGENT = f"cloudplatform-async/{__version__} python/{sys.version_info[0]}.{sys.version_info[1]}"

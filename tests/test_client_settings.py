@@ -1,6 +1,7 @@
 """What a client is built from: arguments, environment and env file, in that order, and what it refuses."""
 
 import builtins
+import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -189,8 +190,15 @@ async def test_http_reaches_this_machine_alone(url: str) -> None:
     assert headers["host"] in url
 
 
-async def test_an_unknown_host_is_a_connection_error_that_was_not_sent() -> None:
+async def test_an_unknown_host_is_a_connection_error_that_was_not_sent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """The name is said, the key is not."""
+
+    def unknown(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
     options = {"base_url": "https://no-such-host.invalid/v1", "retries": RetryPolicy(max_retries=0)}
     async with AsyncClient(api_key=SECRET, timeout=20, **options) as client:  # type: ignore[arg-type]
         with pytest.raises(APIConnectionError, match=r"no-such-host\.invalid") as caught:

@@ -2,11 +2,15 @@
 
 from collections.abc import Callable
 from math import ceil
+from random import Random
 
 import anyio
+import anyio.lowlevel
+import httpx
 import pytest
+from attrs import define, field
 
-from cloudplatform_async import Paginator
+from cloudplatform_async import Paginator, RetryPolicy
 from tests.resources.listing import PAGINGS, Listing, Paging, client_of, names, settle
 
 pytestmark = pytest.mark.anyio
@@ -167,3 +171,27 @@ async def test_pages_and_items_of_one_walk_can_be_mixed(paging: Paging, ahead: i
         last = await walk.collect()
     assert [item.id for item in [first, *rest, *second, *last] if item] == names(35)
     assert (len(rest), len(second), len(last), await walk.first()) == (9, 10, 15, None)
+
+
+@define(eq=False)
+class Shaky(Listing):
+    """A platform with random delays, that now and then is busy or refuses for lack of quota."""
+
+    dice: Random = field(factory=lambda: Random(7))
+
+    async def _answer(self, number: int, limit: int) -> httpx.Response:
+        for _ in range(self.dice.randrange(30)):
+            await anyio.lowlevel.checkpoint()
+        if self.dice.random() < 0.08:
+            return httpx.Response(self.dice.choice([503, 429]))
+        return await super()._answer(number, limit)
+
+
+@pytest.mark.parametrize("paging", PAGINGS)
+@pytest.mark.parametrize("ahead", [0, 1, 8])
+async def test_items_are_the_same_over_a_shaky_line(paging: Paging, ahead: int) -> None:
+    """Slow, failing and reordered answers change when items come, not which, and not their order."""
+    shaky = Shaky(names(640), paging)
+    async with client_of(shaky, retries=RetryPolicy(base=0, budget=False)) as client:
+        assert [item.id async for item in client.projects.iter_all(ahead=ahead)] == names(640)
+        assert len(shaky.asked) == 64 + client.statistics().retries > 64

@@ -86,7 +86,7 @@ class Exchange:
         own = [(b"x-attempt", b"%d" % (flight.attempts + 1)), (b"x-request-id", flight.request_id.encode())]
         if flight.key is not None:
             own.append((b"idempotency-key", flight.key.encode()))
-        if call.body is not None:
+        if call.body is not None and not any(name == b"content-type" for name, _ in headers):
             own.append((b"content-type", b"application/json"))
         if call.body is not None or call.method in _WITH_LENGTH:
             own.append((b"content-length", b"%d" % len(call.body or b"")))

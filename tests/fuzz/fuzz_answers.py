@@ -1,7 +1,8 @@
-"""Feeds the client random bad answers for as long as you like: ``python -m tests.fuzz.fuzz_answers --seconds 3600``.
+"""Feeds the client random bad answers for as long as you like.
 
-With atheris installed the bytes are guided by coverage, and its own flags apply
-(``-max_total_time=3600``); without it they are drawn at random, and a fault names the seed that shows it again.
+``python -m tests.fuzz.fuzz_answers --seconds 3600``. With atheris installed the bytes are guided by
+coverage, and its own flags apply (``-max_total_time=3600``); without it they are drawn at random, and
+a fault names the seed that shows it again.
 """
 
 import argparse
@@ -56,7 +57,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--random", action="store_true", help="draw at random even where atheris is installed")
+    parser.add_argument(
+        "--random", action="store_true", help="draw at random even where atheris is installed"
+    )
     options, _ = parser.parse_known_args()
     try:
         import atheris  # noqa: F401 - only asked whether it is there

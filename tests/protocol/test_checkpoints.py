@@ -11,6 +11,7 @@ from cloudplatform_async._protocol.page_walk import Position
 from cloudplatform_async.errors import InvalidRequestError
 
 IDENTITY = list_identity("/projects", "status=active")
+START = Position()
 
 plain = st.text(st.characters(exclude_categories=["Cs"]))
 positions = (
@@ -56,9 +57,6 @@ def test_a_checkpoint_of_another_list_is_refused(path: str, query: str) -> None:
     text = Checkpoint(position=START, offset=0, limit=None).encode(IDENTITY)
     with pytest.raises(InvalidRequestError, match="another list, or to other filters"):
         decode_checkpoint(text, list_identity(path, query), None)
-
-
-START = Position()
 
 
 @pytest.mark.parametrize("limit", [None, 50])

@@ -7,11 +7,13 @@ from typing import Any
 
 from tests.security.transports import Answer
 
-_STATUSES = (200, 200, 200, 200, 201, 202, 204, 304, 307, 400, 401, 403, 404, 409, 418, 422, 429, 500, 503, 599)
+_REFUSALS = (304, 307, 400, 401, 403, 404, 409, 418, 422, 429, 500, 503, 599)
+_STATUSES = (*[200] * 6, 201, 202, 204, *_REFUSALS)
 _NAMES = (
-    "id name slug status labels created_at updated_at data meta pagination links error code message details "
-    "next_cursor has_more page limit total next request_id x"
-).split()
+    *("id", "name", "slug", "status", "labels", "created_at", "updated_at", "x"),
+    *("data", "meta", "pagination", "links", "error", "code", "message", "details"),
+    *("next_cursor", "has_more", "page", "limit", "total", "next", "request_id"),
+)
 _SCALARS: tuple[Any, ...] = (
     None, True, False, 0, 1, -1, 20, 5e-324, 1.5, 1e308, 2**63, -(2**70), "", "prj_01", "core-api", "active",
     "2026-03-17T10:22:14Z", "2026-03-17T10:22:14", "2026-13-99", "\u0000", "\ud83d", "é", "🙂" * 3, "https://evil/",
@@ -19,7 +21,10 @@ _SCALARS: tuple[Any, ...] = (
 )  # fmt: skip
 _HEADERS = (
     (b"content-encoding", (b"gzip", b"br", b"gzip, gzip", b"identity", b"\xff")),
-    (b"retry-after", (b"-1", b"nan", b"1e3", b"+5", b"0", b"Sun, 99 Nov 1994 08:49:37 GMT", b"\xff", b"9" * 400)),
+    (
+        b"retry-after",
+        (b"-1", b"nan", b"1e3", b"+5", b"0", b"Sun, 99 Nov 1994 08:49:37 GMT", b"\xff", b"9" * 400),
+    ),
     (b"link", (b'<https://evil/>; rel="next"', b"<", b'</v1/projects?page=2>; rel="next"', b"<\\>;rel=next")),
     (b"x-request-id", (b"", b"\xe9", b"r" * 9000)),
     (b"ratelimit-remaining", (b"0", b"-0", b"x")),

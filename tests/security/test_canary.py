@@ -59,7 +59,9 @@ def is_ours(thing: object) -> bool:
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize("transport", TRANSPORTS.values(), ids=TRANSPORTS)
-@pytest.mark.parametrize("fault", ["status", "reset", "lost_answer", "cut", "hang", "unauthorized", "refused"])
+@pytest.mark.parametrize(
+    "fault", ["status", "reset", "lost_answer", "cut", "hang", "unauthorized", "refused"]
+)
 async def test_a_failing_call_shows_no_secret(transport: Any, fault: str, shown: list[str]) -> None:
     """Neither in a log, nor in the error, its causes, its tracebacks with locals, or its pickle."""
     async with Sandbox(rate_limit=None) as sandbox:

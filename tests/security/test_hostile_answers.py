@@ -35,9 +35,7 @@ RIGHT = {
     "in pieces of one byte": Answer(chunks=[GOOD[i : i + 1] for i in range(len(GOOD))]),
     "gzip": Answer(headers=GZIP, chunks=[gzip.compress(GOOD)]),
     "gzip by its old name": Answer(headers=[(b"Content-Encoding", b"X-GZIP")], chunks=[gzip.compress(GOOD)]),
-    "gzip of two members": Answer(
-        headers=GZIP, chunks=[gzip.compress(GOOD[:9]) + gzip.compress(GOOD[9:])]
-    ),
+    "gzip of two members": Answer(headers=GZIP, chunks=[gzip.compress(GOOD[:9]) + gzip.compress(GOOD[9:])]),
     "identity": Answer(headers=[(b"content-encoding", b"identity")], chunks=[GOOD]),
     "a wrong content type": Answer(headers=[(b"content-type", b"text/html")], chunks=[GOOD]),
     "a name twice, of which the last counts": Answer(chunks=[b'{"id": "x", "name": "n", "id": "prj_01"}']),

@@ -1,6 +1,7 @@
 """No crafted value changes where a request goes."""
 
 import json
+from contextlib import suppress
 from typing import Any
 from urllib.parse import unquote
 
@@ -12,7 +13,28 @@ from cloudplatform_async import InvalidRequestError, ResponseDecodeError
 from tests.security.transports import BASE_URL, Answer, Hostile, client_of
 
 NASTY = st.sampled_from(
-    "/ // \\ . .. %2e %2e%2e ..%2f %2f @ : ? # ; & = + \r\n \x00 \x7f https:// evil.example:1@ [::1] ％ 。 ﹒".split(" ")
+    [
+        *(
+            "/",
+            "//",
+            "\\",
+            ".",
+            "..",
+            "%2e",
+            "%2e%2e",
+            "..%2f",
+            "%2f",
+            "@",
+            ":",
+            "?",
+            "#",
+            ";",
+            "&",
+            "=",
+            "+",
+        ),
+        *("\r\n", "\x00", "\x7f", " ", "https://", "evil.example:1@", "[::1]", "％", "。", "﹒"),
+    ]
 )
 TEXTS = st.one_of(
     st.text(max_size=30),
@@ -28,10 +50,8 @@ def sent_by(call: Any) -> list[Any]:
 
     async def main() -> None:
         async with client_of(transport) as client:
-            try:
+            with suppress(InvalidRequestError, ResponseDecodeError):
                 await call(client)
-            except (InvalidRequestError, ResponseDecodeError):
-                pass
 
     anyio.run(main)
     return transport.requests
@@ -63,7 +83,11 @@ def test_a_filter_stays_in_the_query(text: str, name: str) -> None:
     call = {"slug": text, "filters": {f"x{name}": text}, "cursor": text or "c"}
     for request in sent_by(lambda client: client.projects.list(**call)):
         assert_at_home(request, "/v1/projects")
-        assert request.url.params.multi_items() == [("slug", text), (f"x{name}", text), ("cursor", text or "c")]
+        assert request.url.params.multi_items() == [
+            ("slug", text),
+            (f"x{name}", text),
+            ("cursor", text or "c"),
+        ]
 
 
 @given(TEXTS)
@@ -73,12 +97,20 @@ def test_a_path_of_the_users_stays_below_the_version(text: str) -> None:
         assert_at_home(request, "/v1/" + text.removeprefix("/"))
 
 
-@given(TEXTS, TEXTS)
+@given(
+    st.one_of(
+        TEXTS, st.sampled_from(["Cookie", "X-Request-Id", "Content-Type", "User-Agent", "accept", "Host"])
+    ),
+    TEXTS,
+)
 def test_a_header_stays_one_header(name: str, value: str) -> None:
     """Neither a name nor a value can begin another header, or take the place of our own."""
-    for request in sent_by(lambda client: client.request("GET", "/projects", headers={name: value})):
+    for request in sent_by(lambda client: client.request("PUT", "/projects", json={}, headers={name: value})):
         assert_at_home(request, "/v1/projects")
-        assert request.headers.get_list(name) == [value]
+        given = request.headers.get_list(name)
+        assert given == [value] or (
+            name.lower() == "x-request-id" and len(given) == 1
+        )  # an empty one is made
         assert request.headers["x-api-key"] == "cp_test_key"
 
 

@@ -46,5 +46,9 @@ class Hostile(httpx.AsyncBaseTransport):
 
 def client_of(transport: httpx.AsyncBaseTransport, **options: Any) -> AsyncClient:
     """A client that gives up at the first failure."""
-    options = {"api_key": "cp_test_key", "base_url": BASE_URL, "retries": RetryPolicy(max_retries=0)} | options
+    options = {
+        "api_key": "cp_test_key",
+        "base_url": BASE_URL,
+        "retries": RetryPolicy(max_retries=0),
+    } | options
     return AsyncClient(transport=transport, **options)

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from attrs import define, evolve, field
 
-from cloudplatform_async import RateLimitError, RetryPolicy, Timeouts
+from cloudplatform_async import AsyncClient, PoolLimits, RateLimitError, RetryPolicy, Timeouts
 from cloudplatform_async._protocol.calls import Call
 from cloudplatform_async._protocol.pacing import LONGEST_CLOSURE, QUIET
 from cloudplatform_async._protocol.responses import Answer
@@ -18,6 +18,7 @@ from cloudplatform_async._transport.clock import CLOCK, Clock
 from cloudplatform_async._transport.flight import Flight
 from cloudplatform_async._transport.gate import Gate
 from tests.transport.scripted import PROJECT, Scripted, announce_departure, client_over, refuse
+from tests.transport.servers import Server, send
 
 pytestmark = pytest.mark.anyio
 
@@ -324,3 +325,24 @@ async def test_what_queues_for_a_connection_is_not_sent_after_a_429() -> None:
     assert len(transport.requests) == 1
     assert sorted(error.outcome for error in errors) == ["not_sent"] * 4 + ["rejected"]
     assert sorted(error.attempts for error in errors) == [0, 0, 0, 0, 1]
+
+
+async def test_a_real_pool_sends_nothing_of_its_queue_after_a_429() -> None:
+    """On one connection, of five calls at once only the first reaches the server."""
+    head = b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 1000\r\nContent-Length: 0\r\n\r\n"
+    errors: list[RateLimitError] = []
+
+    async def get() -> None:
+        with pytest.raises(RateLimitError) as caught:
+            await client.projects.get("prj_1")
+        errors.append(caught.value)
+
+    with Server(send(head)) as server:
+        client = AsyncClient(
+            base_url=f"{server.url}/v1", api_key="cp_test_key_1", limits=PoolLimits(max_connections=1)
+        )
+        async with client, anyio.create_task_group() as tasks:
+            for _ in range(5):
+                tasks.start_soon(get)
+        assert server.requests == 1
+    assert sorted(error.outcome for error in errors) == ["not_sent"] * 4 + ["rejected"]
