@@ -109,9 +109,11 @@ def _burst(results: dict[str, Any]) -> Table:
 
 
 def _burst_cells(rounds: list[Any]) -> list[str]:
+    if not rounds:
+        return ["not reached", "", ""]
     known = [each for each in rounds if each is not None]
     if not known:
-        return ["not reached", "", ""]
+        return ["hung, was killed", "", ""]
     stopped = next((each for each in known if not each["ended"]), None)
     seconds = median(each["seconds"] for each in known)
     took = f"did not end in {stopped['seconds']:.0f}" if stopped else f"{seconds:.2f}"

@@ -193,7 +193,7 @@ async def test_http_reaches_this_machine_alone(url: str) -> None:
 async def test_an_unknown_host_is_a_connection_error_that_was_not_sent(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The name is said, the key is not."""
+    """Nothing was sent; the name is said, the key is not."""
 
     def unknown(*_: object, **__: object) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")

@@ -11,7 +11,7 @@ import pytest
 from attrs import define, field
 
 from cloudplatform_async import Paginator, RetryPolicy
-from tests.resources.listing import PAGINGS, Listing, Paging, client_of, names, settle
+from tests.resources.listing import PAGINGS, Listing, Paging, answer, client_of, names, settle
 
 pytestmark = pytest.mark.anyio
 
@@ -113,6 +113,17 @@ async def test_max_items_is_all_that_is_fetched(paging: Paging, ahead: int, most
         await settle()
     assert items == names(60)[:most]
     assert sorted(listing.asked) == list(range(1, min(6, ceil(most / 10)) + 1))
+
+
+async def test_max_items_is_all_that_is_fetched_from_uneven_pages() -> None:
+    """A first page that came nearly empty does not make the ones behind it look small."""
+    first = answer(names(1), meta={"next_cursor": "c2"})
+    listing = Listing(names(60), "cursor", scripted={1: lambda: first})
+    async with client_of(listing) as client:
+        walk = client.projects.iter_all(page_size=10, max_items=10, ahead=4)
+        assert len([item async for item in walk]) == 10
+        await settle()
+    assert listing.asked == [1, 2]
 
 
 @pytest.mark.parametrize("ahead", [1, 3, 8])

@@ -82,6 +82,5 @@ class Pace:
         return now > max(self._refused, self._closed_until) + QUIET
 
     def _throughput(self, now: float) -> float:
-        """Requests a second that succeeded since the last refusal."""
-        elapsed = now - self._refused
-        return self._delivered / elapsed if elapsed > 0 else 0.0
+        """Requests a second that succeeded since the last refusal; what overlapped with it proves little."""
+        return self._delivered / max(now - self._refused, 1.0)

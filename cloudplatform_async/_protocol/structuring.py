@@ -114,21 +114,21 @@ CONVERTER = _make_converter()
 def first_fault(error: BaseException, path: str = "$") -> tuple[str, str]:
     """Find the JSON path and the message of the first bad value in a conversion error."""
     if isinstance(error, cattrs.BaseValidationError):
-        for inner, place in _places(error):
-            return first_fault(inner, path + place)
+        inner, place = _first(error)
+        return first_fault(inner, path + place)
     if isinstance(error, KeyError) and path.endswith(f".{error.args[0]}"):
         return path.rpartition(".")[0], f"Object missing required field `{error.args[0]}`"
     native = _NATIVE_PATH.match(str(error))
     return (path + native[2], native[1]) if native else (path, str(error))
 
 
-def _places(error: cattrs.BaseValidationError) -> Iterator[tuple[Exception, str]]:
-    if isinstance(error, cattrs.IterableValidationError):
-        for inner, place in error.group_exceptions()[0]:
-            yield inner, f"[{place.index}]" if isinstance(place.index, int) else f".{place.index}"
-    elif isinstance(error, cattrs.ClassValidationError):
-        names = {field.name: _wire_name(field) for field in attrs.fields(error.cl)}
-        for inner, note in error.group_exceptions()[0]:
-            yield inner, f".{names[note.name]}"
-    for inner in error.exceptions:
-        yield inner, ""
+def _first(group: cattrs.BaseValidationError) -> tuple[BaseException, str]:
+    """Give the first error of a group, and the place below the group's where it was met."""
+    if isinstance(group, cattrs.IterableValidationError):
+        error, row = group.group_exceptions()[0][0]
+        return error, f"[{row.index}]" if isinstance(row.index, int) else f".{row.index}"
+    placed = group.group_exceptions()[0] if isinstance(group, cattrs.ClassValidationError) else []
+    if not placed:  # met by the class itself, once its fields were there
+        return group.exceptions[0], ""
+    fields = {field.name: field for field in _fields(get_origin(group.cl) or group.cl)}
+    return placed[0][0], f".{_wire_name(fields[placed[0][1].name])}"

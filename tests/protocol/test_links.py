@@ -58,7 +58,7 @@ def test_the_next_link_of_a_header_is_found(header: str, link: str) -> None:
     ],
 )
 def test_a_header_without_a_next_link_or_with_a_fault_is_ignored(header: str) -> None:
-    """Only the first ``rel`` counts, never what stands in another's quotes, and a malformed header has none."""
+    """Only the first ``rel`` counts, and never what stands in the quotes of another."""
     assert not next_in_header(header)
 
 

@@ -48,6 +48,16 @@ def test_it_reopens_one_by_one() -> None:
     assert pace.wait(101.0) == pytest.approx(1 / START_RATE)
 
 
+def test_successes_that_overlap_with_a_refusal_do_not_prove_a_high_limit() -> None:
+    """Ten of the first wave come back a moment after its first refusal: no second wave follows."""
+    pace = Pace()
+    pace.refuse(100.0, 0.001, 99.0)
+    for _ in range(10):
+        pace.deliver()
+    pace.take(100.002)
+    assert pace.rate == START_RATE
+
+
 def test_refusals_of_requests_from_before_the_last_one_do_not_slow_down_further() -> None:
     """They answer a pace that is no more."""
     pace = Pace()

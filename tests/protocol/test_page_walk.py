@@ -148,7 +148,7 @@ def numbered(asked: Position, *, total: int, limit: int, says_limit: bool = True
 def test_a_numbered_list_is_walked_whole_however_its_server_caps_pages(
     total: int, cap: int, asked_for: int, says_limit: bool
 ) -> None:
-    """Also where the server caps the page size and does not say so, no row is left out and none asked twice."""
+    """Also where the server caps the page size and does not say so, no row is left out."""
     size = min(cap, asked_for)
     positions = walk(
         lambda asked: numbered(asked, total=total, limit=size, says_limit=says_limit), limit=asked_for

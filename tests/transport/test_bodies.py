@@ -62,7 +62,9 @@ async def test_any_other_coding_is_refused(coding: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "packed", [b"no gzip", gzip.compress(b"hello" * 50)[:-12], gzip.compress(b"a") + b"zz"]
+    "packed",
+    [b"no gzip", gzip.compress(b"hello" * 50)[:-12], gzip.compress(b"a") + b"zz"],
+    ids=["none", "cut", "followed by more"],
 )
 async def test_broken_gzip_is_a_decode_error(packed: bytes) -> None:
     """Never half of a body."""

@@ -11,7 +11,7 @@ from cloudplatform_async.testing import no_waiting
 
 pytestmark = pytest.mark.anyio
 
-CREATES = 150
+CREATES = 100
 TASKS = 50
 
 
