@@ -1,7 +1,11 @@
 """Fixtures that every test may ask for, and how long properties are searched."""
 
+from contextvars import ContextVar
+
 import pytest
 from hypothesis import settings
+
+from cloudplatform_async._transport.clock import CLOCK, Clock
 
 settings.register_profile("quick", max_examples=60, deadline=None)
 settings.register_profile("thorough", max_examples=20_000, deadline=None)
@@ -12,3 +16,9 @@ settings.load_profile("quick")
 def anyio_backend(request: pytest.FixtureRequest) -> str:
     """Every async test runs on both event loops."""
     return str(request.param)
+
+
+@pytest.fixture(autouse=True)
+def _own_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock that one test sets is not the next one's."""
+    monkeypatch.setattr(CLOCK, "_context", ContextVar[Clock]("clock_of_one_test"))
