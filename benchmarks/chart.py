@@ -73,7 +73,7 @@ def _gets(axes: Axes, results: dict[str, Any]) -> None:
 def _burst(axes: Axes, results: dict[str, Any]) -> None:
     seconds, notes = {}, {}
     for name, cases in results.items():
-        seconds[name], notes[name] = 0.0, "hung, was killed"
+        seconds[name], notes[name] = 0.0, "no end, killed"
         if known := [each for each in cases["cold"] if each is not None]:
             seconds[name] = median(each["seconds"] for each in known)
             notes[name] = f"{seconds[name]:.1f} s, {max(each['sockets'] for each in known):,} sockets"

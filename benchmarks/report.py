@@ -113,7 +113,7 @@ def _burst_cells(rounds: list[Any]) -> list[str]:
         return ["not reached", "", ""]
     known = [each for each in rounds if each is not None]
     if not known:
-        return ["hung, was killed", "", ""]
+        return ["no end, killed", "", ""]
     stopped = next((each for each in known if not each["ended"]), None)
     seconds = median(each["seconds"] for each in known)
     took = f"did not end in {stopped['seconds']:.0f}" if stopped else f"{seconds:.2f}"

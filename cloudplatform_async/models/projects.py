@@ -30,6 +30,6 @@ class Project:
     name: str
     slug: str | None = None
     status: ProjectStatus | str | None = None
-    labels: dict[str, str] = field(factory=dict)
+    labels: dict[str, str] = field(factory=dict[str, str])
     created_at: AwareDatetime | None = None
     updated_at: AwareDatetime | None = None

@@ -58,4 +58,4 @@ class RefusedError(Exception):
         headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message)
-        self.answer = error_answer(status, code, message, details=details, headers=headers)
+        self.answer: Answer = error_answer(status, code, message, details=details, headers=headers)

@@ -75,7 +75,7 @@ class Sandbox:
         self._app = create_application(self._platform)
         self._port = port
         self._server: Server | None = None
-        self.api_key = self.issue_api_key()
+        self.api_key: str = self.issue_api_key()
 
     # Addresses
 
