@@ -82,6 +82,7 @@ def running(*, latency: float = 0.0) -> Iterator[Server]:
     here, there = get_context("spawn").Pipe()
     process = get_context("spawn").Process(target=_run, args=(there, latency), daemon=True)
     process.start()
+    there.close()
     try:
         yield Server(here)
     finally:
@@ -96,10 +97,15 @@ def _run(pipe: "Connection[object, object]", latency: float) -> None:
 
 
 async def _serve(pipe: "Connection[object, object]", latency: float) -> None:
-    sockets, loop = Sockets(), asyncio.get_running_loop()
+    sockets, loop, orphaned = Sockets(), asyncio.get_running_loop(), asyncio.Event()
 
     def tell() -> None:
-        pipe.recv()
+        try:
+            pipe.recv()
+        except EOFError:  # whoever started this process is gone
+            loop.remove_reader(pipe.fileno())
+            orphaned.set()
+            return
         pipe.send(sockets.most)
         sockets.most = sockets.open
 
@@ -107,4 +113,5 @@ async def _serve(pipe: "Connection[object, object]", latency: float) -> None:
     loop.add_reader(pipe.fileno(), tell)
     host, port = server.sockets[0].getsockname()
     pipe.send(f"http://{host}:{port}")
-    await server.serve_forever()
+    await orphaned.wait()
+    server.close()

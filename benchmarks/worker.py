@@ -163,7 +163,10 @@ def _run(pipe: "Connection[Any, Any]", name: str, url: str) -> None:
         manager = CLIENTS[name].session(url)
         session = runner.run(_enter(manager))
         while True:
-            measure, options = pipe.recv()
+            try:
+                measure, options = pipe.recv()
+            except EOFError:  # whoever started this process is gone
+                return
             pipe.send(runner.run(measures[measure](session, **options)))
 
 
