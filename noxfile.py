@@ -68,8 +68,10 @@ def lowest(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Run the benchmarks; ``nox -s bench -- --smoke`` only shows that they run."""
+    """Run the benchmarks beside the peers; ``nox -s bench -- --smoke`` only shows that they run."""
     session.install("-e", ".[test]")
+    if "--smoke" not in session.posargs:
+        session.install(*_group("bench"))
     session.run("python", "benchmarks/run.py", *session.posargs)
 
 

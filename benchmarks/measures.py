@@ -75,17 +75,16 @@ def gets(effort: Effort, names: list[str]) -> Results:
 def burst(effort: Effort, names: list[str]) -> Results:
     """Many gets at once on a slow server, from a cold pool and then from a warm one."""
     results = _empty(names, ("cold", "warm"))
-    with running(latency=effort.latency) as server:
-        for name in _interleaved(names, min(effort.rounds, 3)):
-            server.most_sockets()
-            with worker.working(name, server.url) as take:
-                for pool in results[name]:
-                    result = take(worker.burst, count=effort.burst, limit=effort.limit)
-                    if result is not None:
-                        result["sockets"] = server.most_sockets()
-                    results[name][pool].append(result)
-                    if result is None or not result["ended"]:
-                        break
+    for name in _interleaved(names, min(effort.rounds, 3)):
+        # A server for each client: sockets that the one before left behind are not counted.
+        with running(latency=effort.latency) as server, worker.working(name, server.url) as take:
+            for pool in results[name]:
+                result = take(worker.burst, count=effort.burst, limit=effort.limit)
+                if result is not None:
+                    result["sockets"] = server.most_sockets()
+                results[name][pool].append(result)
+                if result is None or not result["ended"]:
+                    break
     return results
 
 

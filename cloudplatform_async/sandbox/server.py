@@ -85,7 +85,7 @@ class Server:
         tasks = list(self._state.tasks)
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks)
+        await asyncio.gather(*tasks, return_exceptions=True)  # also one that was cancelled before it began
 
     def _connection(self) -> asyncio.Protocol:
         state: dict[str, Any] = {}
