@@ -64,10 +64,9 @@ def _date(text: str, now: float) -> float | None:
 
 def _timestamp(match: re.Match[str], now: float) -> float | None:
     year = int(match["year"])
-    if len(match["year"]) == 2:  # RFC 9110 §5.6.7: more than 50 years ahead means the past century
-        this_year = datetime.fromtimestamp(now, UTC).year
-        year += this_year - this_year % 100
-        year -= 100 if year > this_year + 50 else 0
+    if len(match["year"]) == 2:  # RFC 9110 §5.6.7: of the years that end so, the one within 50 years
+        earliest = datetime.fromtimestamp(now, UTC).year - 49
+        year = earliest + (year - earliest) % 100
     month = _MONTHS.index(match["month"]) + 1
     hour, minute, second = int(match["hour"]), int(match["minute"]), int(match["second"])
     try:  # a leap second is the second before it

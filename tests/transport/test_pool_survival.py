@@ -49,7 +49,7 @@ async def steps(count: int, _: object = None) -> None:
 @pytest.mark.parametrize(
     ("anyio_backend", "transport_class", "calls"),
     [
-        ("asyncio", PooledTransport, 5_000),
+        ("asyncio", PooledTransport, 2_000),
         ("trio", PooledTransport, 1_000),
         ("asyncio", AiohttpTransport, 1_000),
     ],
