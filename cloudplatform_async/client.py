@@ -257,13 +257,14 @@ class AsyncClient:
         await self.aclose()
 
     def __repr__(self) -> str:
-        return f"<AsyncClient {self._sender.state.base}>"
+        sender = getattr(self, "_sender", None)  # absent where the constructor refused
+        return f"<AsyncClient {sender.state.base if sender else 'unfinished'}>"
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("An AsyncClient holds connections and secrets; make a new one where it is needed.")
 
     def __del__(self) -> None:
-        sender = getattr(self, "_sender", None)  # absent where the constructor refused
+        sender = getattr(self, "_sender", None)
         if sender is not None and self._owner is None and not sender.state.closed:
             text = f"{self!r} was never closed; use `async with` or aclose()."
             warnings.warn(text, ResourceWarning, stacklevel=1, source=self)
