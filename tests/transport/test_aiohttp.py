@@ -31,7 +31,7 @@ def test_trio_is_refused_with_the_name_of_the_other_transport() -> None:
 def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """The message is the command that helps."""
     monkeypatch.setitem(sys.modules, "aiohttp", None)
-    monkeypatch.delitem(sys.modules, "cloudplatform_async._transport.aiohttp_slot")
+    monkeypatch.delitem(sys.modules, "cloudplatform_async._transport.aiohttp_slot", raising=False)
     with pytest.raises(ConfigurationError, match=r'pip install "cloudplatform_async\[aiohttp\]"'):
         AiohttpTransport()
 
