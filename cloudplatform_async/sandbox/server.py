@@ -77,7 +77,10 @@ class Server:
         server = await self._loop.create_server(self._connection, sock=self._socket, backlog=BACKLOG)
         await self._stopping.wait()
         server.close()
+        for _ in range(3):  # turns of the loop in which a connection that was being accepted comes to be
+            await asyncio.sleep(0)
         await self._break_off()
+        await asyncio.sleep(0)  # in which the aborted sockets are closed
 
     async def _break_off(self) -> None:
         for protocol in list(self._state.connections):
