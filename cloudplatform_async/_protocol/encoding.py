@@ -19,6 +19,7 @@ Query = Mapping[str, QueryValue]
 _KEPT = (datetime, Decimal, bytes, bytearray, memoryview)  # left as they are, to be looked at
 _UNRESERVED = "-._~"  # RFC 3986 §2.3, beside letters and digits
 _PATH_SAFE = _UNRESERVED + "!$&'()*+,;=:@%"  # RFC 3986 §3.3, and what the caller has encoded
+_PLAIN = re.compile(r"[0-9A-Za-z\-_~]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 §5.6.2
@@ -103,6 +104,8 @@ def path_of(*segments: str) -> str:
 def _segment(segment: object) -> str:
     if not isinstance(segment, str):
         raise InvalidRequestError(f"An id must be a str, not {type(segment).__name__}.")
+    if _PLAIN.fullmatch(segment):  # as nearly every id is: nothing to refuse, nothing to encode
+        return segment
     if segment in {"", ".", ".."}:
         raise InvalidRequestError(
             f"{segment!r} is not an id; pass the `id` of an object that the platform gave."

@@ -8,6 +8,10 @@ _NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 _VALUE = re.compile(r"[A-Z][a-z]+, [^,]+|[^, \t][^,]*")  # the comma of a date separates nothing
 _LARGEST = 1e15  # more digits say no more, and a wait stays a finite number
 _EPOCH_LIKE = 1e9
+_LIMITS = (
+    ("ratelimit-remaining", "ratelimit-reset"),
+    ("x-ratelimit-remaining", "x-ratelimit-reset"),
+)
 _BLANKS = " \t"  # RFC 9110 §5.6.3
 _DAYS = "Mon|Tue|Wed|Thu|Fri|Sat|Sun"
 _LONG_DAYS = "Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday"
@@ -80,9 +84,9 @@ def exhausted_for(headers: Mapping[str, str], now: float) -> float | None:
 
     A reset above a thousand million is a moment since the epoch, as some servers send it.
     """
-    for prefix in ("ratelimit-", "x-ratelimit-"):
-        if _amount(headers.get(prefix + "remaining")) == 0:
-            reset = _amount(headers.get(prefix + "reset")) or 0.0
+    for remaining, reset_name in _LIMITS:
+        if remaining in headers and _amount(headers[remaining]) == 0:
+            reset = _amount(headers.get(reset_name)) or 0.0
             return max(0.0, reset - now) if reset > _EPOCH_LIKE else reset
     return None
 

@@ -2,21 +2,22 @@
 
 from collections import OrderedDict
 
-import anyio
 import httpx
 from attrs import define, field
+
+from cloudplatform_async._transport.bell import Bell, make_bell
 
 
 @define(eq=False)
 class _Waiter:
-    """One request in the queue; the event rings when its turn came or the queue was closed."""
+    """One request in the queue; its bell rings when its turn comes, or the queue is closed."""
 
     admitted: bool = False
-    rung: anyio.Event = field(factory=anyio.Event)
+    bell: Bell = field(factory=make_bell)
 
     def ring(self, *, admitted: bool) -> None:
         self.admitted = admitted
-        self.rung.set()
+        self.bell.ring()
 
 
 class Admission:
@@ -42,19 +43,28 @@ class Admission:
         """Requests in the queue."""
         return len(self._queue)
 
+    def take(self) -> bool:
+        """Take a permit where one is free; else the request has to wait in line.
+
+        Raises:
+            httpx.CloseError: The queue was closed.
+        """
+        if self._closed:
+            raise httpx.CloseError("The transport is closed.")
+        if not self._free:
+            return False
+        self._free -= 1
+        self.in_use += 1
+        return True
+
     async def acquire(self, timeout: float | None) -> None:
-        """Take a permit, waiting for at most ``timeout`` seconds (``None``: as long as it takes).
+        """Take a permit, waiting in line for at most ``timeout`` seconds (``None``: as long as it takes).
 
         Raises:
             httpx.PoolTimeout: No permit came free in time.
             httpx.CloseError: The queue was closed.
         """
-        if self._closed:
-            raise httpx.CloseError("The transport is closed.")
-        if self._free:
-            self._free -= 1
-            self.in_use += 1
-        else:
+        if not self.take():
             await self._wait_in_line(timeout)
 
     def release(self) -> None:
@@ -76,8 +86,7 @@ class Admission:
         self._queue[waiter] = None
         woken = False
         try:
-            with anyio.move_on_after(timeout):
-                await waiter.rung.wait()
+            await waiter.bell.wait(timeout)
             woken = True
         finally:
             self._queue.pop(waiter, None)

@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator
+from functools import lru_cache
 from ssl import SSLContext
 from typing import ClassVar
 
 import aiohttp
 import httpx
+from multidict import CIMultiDict
 from yarl import URL
 
 from cloudplatform_async._transport.aiohttp_connection import Answer, Connector
@@ -15,6 +17,7 @@ from cloudplatform_async._transport.paced_body import PacedBody
 from cloudplatform_async._transport.request_body import PIECE, BodyPieces
 from cloudplatform_async._transport.slots import Origin, Slot
 from cloudplatform_async._transport.stale import as_stale
+from cloudplatform_async._transport.wire_headers import WireHeaders
 
 _NEVER = 10.0**9  # seconds: how long a connection may be idle is the pool's affair
 _NOT_ADDED = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
@@ -65,6 +68,7 @@ class AiohttpSlot(Slot):
         except ERRORS as error:
             failure = send_failure(error)
         else:
+            self.used = True
             return self._response(answer)
         if isinstance(body, PacedBody) and body.stalled:
             raise httpx.WriteTimeout("The server took nothing of the body for too long.")
@@ -115,12 +119,13 @@ class AiohttpSlot(Slot):
         return PacedBody(content, request.extensions.get("timeout", {}).get("write"), self._connector.abort)
 
     def _response(self, answer: aiohttp.ClientResponse) -> httpx.Response:
-        return httpx.Response(
+        response = httpx.Response(
             answer.status,
-            headers=list(answer.raw_headers),
             stream=_Body(self, answer.content),
             extensions={"reason_phrase": (answer.reason or "").encode("ascii", "replace")},
         )
+        response.headers = WireHeaders(answer.raw_headers)
+        return response
 
 
 class _Body(httpx.AsyncByteStream):
@@ -151,18 +156,23 @@ def _url(url: httpx.URL) -> URL:
     return URL(f"{url.scheme}://{url.netloc.decode('ascii')}{url.raw_path.decode('ascii')}", encoded=True)
 
 
-def _headers(request: httpx.Request, *, streamed: bool) -> list[tuple[str, str]]:
+def _headers(request: httpx.Request, *, streamed: bool) -> CIMultiDict[str]:
     """The headers as text; aiohttp writes them as UTF-8, and does the chunking of a streamed body itself.
 
     Raises:
         ValueError: A header's bytes are not UTF-8.
     """
-    headers = [(name.decode("ascii"), value.decode()) for name, value in request.headers.raw]
+    headers = CIMultiDict([(name.decode("ascii"), value.decode()) for name, value in request.headers.raw])
     if streamed:
-        return [header for header in headers if header[0].lower() != "transfer-encoding"]
+        headers.popall("Transfer-Encoding", None)
     return headers
 
 
 def _timeout(request: httpx.Request) -> aiohttp.ClientTimeout:
     seconds = request.extensions.get("timeout", {})
-    return aiohttp.ClientTimeout(connect=seconds.get("connect"), sock_read=seconds.get("read"))
+    return _client_timeout(seconds.get("connect"), seconds.get("read"))
+
+
+@lru_cache(maxsize=64)
+def _client_timeout(connect: float | None, read: float | None) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(connect=connect, sock_read=read)

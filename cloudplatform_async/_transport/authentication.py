@@ -10,9 +10,9 @@ from cloudplatform_async._protocol.token_answers import secrets_of
 from cloudplatform_async._protocol.tokens import Instant, read_token, require_scope, require_unexpired
 from cloudplatform_async._transport.background import Background
 from cloudplatform_async._transport.clock import CLOCK
-from cloudplatform_async._transport.exchange import RawHeaders
 from cloudplatform_async._transport.token_endpoint import TokenEndpoint
 from cloudplatform_async._transport.token_refresh import TokenKeeper
+from cloudplatform_async._transport.wire_headers import RawHeaders
 from cloudplatform_async.credentials import (
     Credentials,
     OAuth,

@@ -6,6 +6,8 @@ from contextlib import suppress
 from contextvars import copy_context
 from typing import Any, Generic, Protocol, TypeVar
 
+from anyio import current_time
+
 from cloudplatform_async.errors import ClientStateError
 
 T = TypeVar("T")
@@ -73,6 +75,11 @@ def running_asyncio_loop() -> asyncio.AbstractEventLoop | None:
 def current_event_loop() -> object:
     """Give an object that stands for the running event loop, of asyncio or trio."""
     return running_asyncio_loop() or _trio_token()
+
+
+def time_of(loop: object) -> Callable[[], float]:
+    """Give the clock that a running event loop's deadlines are set by, in seconds."""
+    return loop.time if isinstance(loop, asyncio.AbstractEventLoop) else current_time
 
 
 def _trio_token() -> object:

@@ -1,7 +1,8 @@
 """Reads the raw bytes of an answer and inflates them within a bound."""
 
 import zlib
-from collections.abc import AsyncGenerator
+from inspect import isasyncgen
+from typing import cast
 
 import httpx
 
@@ -10,47 +11,46 @@ from cloudplatform_async.errors import ResponseDecodeError, ResponseTooLargeErro
 _GZIP = 16 + zlib.MAX_WBITS
 
 
-async def read_body(response: httpx.Response, limit: int) -> bytes:
-    """Read a body whole and close the response.
+async def read_body(
+    stream: httpx.SyncByteStream | httpx.AsyncByteStream, limit: int, coding: str | None
+) -> bytes:
+    """Read a body whole and close it.
 
     httpx's own decoder inflates a chunk however large it becomes; this one stops at the bound.
 
     Args:
-        response: Fresh from a transport, unread.
+        stream: Of a response that is fresh from a transport, unread.
         limit: Most bytes, counted after decompression and during it.
+        coding: The response's ``Content-Encoding``.
 
     Raises:
         ResponseTooLargeError: When the body is larger.
         ResponseDecodeError: For a coding other than gzip, and for broken gzip.
         httpx.TransportError: When the connection fails meanwhile.
     """
-    stream = aiter(response.stream)  # type: ignore[arg-type]  # async transports give async streams
+    body = cast("httpx.AsyncByteStream", stream)  # an async transport's
+    raw = aiter(body)
     try:
-        inflater = _inflater(_coding_of(response), limit)
+        inflater = None if coding is None else _inflater(coding, limit)
         chunks: list[bytes] = []
         size = 0
-        async for chunk in stream:
+        async for chunk in raw:
             part = inflater.inflate(chunk) if inflater else chunk
             size += len(part)
             if size > limit:
                 raise ResponseTooLargeError(f"The body is larger than max_response_bytes ({limit} bytes).")
             chunks.append(part)
     finally:
-        if isinstance(stream, AsyncGenerator):
-            await stream.aclose()  # one that is left half-way is a warning on trio, and a late end on asyncio
-        await response.aclose()
+        if isasyncgen(raw):
+            await raw.aclose()  # one that is left half-way is a warning on trio, and a late end on asyncio
+        await body.aclose()
     if inflater and chunks:
         inflater.check_complete()
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
-def _coding_of(response: httpx.Response) -> str | None:
-    codings = [value for name, value in response.headers.raw if name.lower() == b"content-encoding"]
-    return b", ".join(codings).decode("latin-1") if codings else None
-
-
-def _inflater(coding: str | None, limit: int) -> "_Inflater | None":
-    if coding is None or coding.strip().lower() in {"", "identity"}:
+def _inflater(coding: str, limit: int) -> "_Inflater | None":
+    if coding.strip().lower() in {"", "identity"}:
         return None
     if coding.strip().lower() in {"gzip", "x-gzip"}:  # RFC 9110 §8.4.1.3
         return _Inflater(limit)

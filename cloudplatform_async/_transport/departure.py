@@ -1,9 +1,8 @@
 """What a request and the transport below tell each other at the moment of sending."""
 
-from collections.abc import Callable
+from abc import ABC, abstractmethod
 
 import httpx
-from attrs import frozen
 
 from cloudplatform_async._transport.exceptions import HeldBackError
 
@@ -11,18 +10,21 @@ EXTENSION = "departure"
 """Name in ``httpx.Request.extensions``."""
 
 
-@frozen(eq=False)
-class Departure:
-    """Carried by a request; a transport that knows of it calls both, each once.
+class Departure(ABC):
+    """Carried by a request; a transport that knows of it calls both, each once."""
 
-    Attributes:
-        may_leave: Asked when the request's turn for a connection has come; after ``False`` the
-            transport raises ``HeldBackError``, and its place goes to the next.
-        leaves: Called right before the first byte of the request is written.
-    """
+    __slots__ = ()
 
-    may_leave: Callable[[], bool]
-    leaves: Callable[[], None]
+    @abstractmethod
+    def may_leave(self) -> bool:
+        """Tell whether the request may still be sent, now that its turn for a connection has come.
+
+        After ``False`` the transport raises ``HeldBackError``, and its place goes to the next.
+        """
+
+    @abstractmethod
+    def leaves(self) -> None:
+        """Take in that the first byte of the request is about to be written."""
 
 
 def announce(departure: Departure) -> None:

@@ -18,12 +18,11 @@ from cloudplatform_async._transport.departure import EXTENSION, Departure, annou
 from cloudplatform_async._transport.exceptions import HeldBackError
 from cloudplatform_async._transport.failures import failure_of
 from cloudplatform_async._transport.flight import Flight
-from cloudplatform_async._transport.target_url import TargetURL
+from cloudplatform_async._transport.target_url import ParsedBase, TargetURL
+from cloudplatform_async._transport.wire_headers import RawHeaders, WireHeaders
 from cloudplatform_async.errors import ConfigurationError, ResponseDecodeError, ResponseTooLargeError
 from cloudplatform_async.settings import BaseURL, Timeouts
 from cloudplatform_async.version import USER_AGENT
-
-RawHeaders = tuple[tuple[bytes, bytes], ...]
 
 _WITH_LENGTH = frozenset({"POST", "PUT", "PATCH"})  # also without a body (RFC 9110 §8.6)
 _CONSTANT = (
@@ -31,11 +30,12 @@ _CONSTANT = (
     ("accept-encoding", "gzip"),
     ("user-agent", USER_AGENT),
 )
+_JSON = (b"content-type", b"application/json")
 
 
-def _parsed_base(exchange: "Exchange") -> httpx.URL:
+def _parsed_base(exchange: "Exchange") -> ParsedBase:
     try:
-        return httpx.URL(str(exchange.base))
+        return ParsedBase.of(str(exchange.base))
     except httpx.InvalidURL as error:
         raise ConfigurationError(f"base_url is not a valid URL: {error}.") from None
 
@@ -64,7 +64,7 @@ class Exchange:
     base: BaseURL
     limit: int
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
-    _url: httpx.URL = field(init=False, default=Factory(_parsed_base, takes_self=True))
+    _parsed: ParsedBase = field(init=False, default=Factory(_parsed_base, takes_self=True))
     _constant: RawHeaders = field(init=False, repr=False, default=Factory(_constant_headers, takes_self=True))
     _announced: bool = field(init=False, default=Factory(_is_announced, takes_self=True))
 
@@ -79,21 +79,9 @@ class Exchange:
     def request(self, flight: Flight, credentials: RawHeaders, departure: Departure) -> httpx.Request:
         """Build the request of one attempt."""
         call = flight.call
-        headers = self._constant
-        if call.headers:
-            merged_headers = merged(_CONSTANT, self.headers, call.headers)
-            headers = self._constant[:1] + raw_headers(_without_request_id(merged_headers))
-        own = [(b"x-attempt", b"%d" % (flight.attempts + 1)), (b"x-request-id", flight.request_id.encode())]
-        if flight.key is not None:
-            own.append((b"idempotency-key", flight.key.encode()))
-        if call.body is not None and not any(name == b"content-type" for name, _ in headers):
-            own.append((b"content-type", b"application/json"))
-        if call.body is not None or call.method in _WITH_LENGTH:
-            own.append((b"content-length", b"%d" % len(call.body or b"")))
         request = httpx.Request(
             call.method,
-            self._url,
-            headers=[*headers, *credentials, *own],
+            self._parsed.url,
             stream=httpx.ByteStream(call.body or b""),
             extensions={
                 "timeout": httpx_timeouts(flight.timeouts),
@@ -101,9 +89,20 @@ class Exchange:
                 EXTENSION: departure,
             },
         )
-        request.url = TargetURL(self._url, (self.base.prefix + call.target).encode())
+        request.headers = WireHeaders((*self._headers_of(call), *credentials, *_own_headers(flight)))
+        request.url = TargetURL(self._parsed, (self.base.prefix + call.target).encode())
         request.read()  # lets transports and mocks have the body whole
         return request
+
+    def _headers_of(self, call: Call[Any]) -> RawHeaders:
+        """Give what is the same for all calls, and what the user gave this one."""
+        headers = self._constant
+        if call.headers:
+            own = merged(_CONSTANT, self.headers, call.headers)
+            headers = self._constant[:1] + raw_headers(_without_request_id(own))
+        if call.body is not None and not any(name == b"content-type" for name, _ in headers):
+            return (*headers, _JSON)
+        return headers
 
     async def run(self, request: httpx.Request, departure: Departure) -> Answer | Failure:
         """Send a request and read the answer whole; what the network does wrong is a ``Failure``.
@@ -117,16 +116,17 @@ class Exchange:
             announce(departure)
         try:
             response = await self.transport.handle_async_request(request)
-            body = await self._read(response)
+            headers = _by_name(response.headers.raw)
+            body = await self._read(response, headers.get("content-encoding"))
         except HeldBackError:
             raise
         except httpx.TransportError as error:
             return failure_of(error, self.base.origin)
-        return Answer(response.status_code, _by_name(response.headers.raw), body)
+        return Answer(response.status_code, headers, body)
 
-    async def _read(self, response: httpx.Response) -> bytes:
+    async def _read(self, response: httpx.Response, coding: str | None) -> bytes:
         try:
-            return await read_body(response, self.limit)
+            return await read_body(response.stream, self.limit, coding)
         except (ResponseDecodeError, ResponseTooLargeError) as error:
             if not response.is_success and isinstance(error, ResponseDecodeError):
                 # The status says enough: its typed error must come even where the body cannot be read.
@@ -155,6 +155,20 @@ def httpx_timeouts(timeouts: Timeouts) -> dict[str, float | None]:
         "write": timeouts.write,
         "pool": timeouts.pool,
     }
+
+
+def _own_headers(flight: Flight) -> RawHeaders:
+    """Give the headers that tell one call and one attempt from another."""
+    call, key = flight.call, flight.key
+    headers: RawHeaders = (
+        (b"x-attempt", b"%d" % (flight.attempts + 1)),
+        (b"x-request-id", flight.request_id.encode()),
+    )
+    if key is not None:
+        headers += ((b"idempotency-key", key.encode()),)
+    if call.body is not None or call.method in _WITH_LENGTH:
+        headers += ((b"content-length", b"%d" % len(call.body or b"")),)
+    return headers
 
 
 def _without_request_id(headers: Iterable[tuple[str, str]]) -> Iterable[tuple[str, str]]:

@@ -2,11 +2,12 @@
 
 import ssl
 from collections.abc import Awaitable, Callable
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 import httpx
 
 from cloudplatform_async._transport.departure import leave
+from cloudplatform_async._transport.quiet import NetworkStream, quiet_check
 from cloudplatform_async._transport.request_body import steady
 from cloudplatform_async._transport.slots import Origin, Slot
 from cloudplatform_async._transport.stale import as_stale
@@ -14,14 +15,6 @@ from cloudplatform_async._transport.stale import as_stale
 _ONE_CONNECTION = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=None)
 
 Trace = Callable[[str, dict[str, Any]], Awaitable[None]]  # Any: the values differ from event to event
-
-
-class NetworkStream(Protocol):
-    """What httpx's ``trace`` extension tells of the socket below a connection."""
-
-    async def aclose(self) -> None: ...
-
-    def get_extra_info(self, info: str) -> Any: ...  # Any: depends on the name
 
 
 class HttpxSlot(Slot):
@@ -36,7 +29,7 @@ class HttpxSlot(Slot):
     # The TLS layer of asyncio lets an alert of the peer out as it is, and the resolver a name too long.
     errors: ClassVar[tuple[type[Exception], ...]] = (httpx.TransportError, ssl.SSLError, UnicodeError)
 
-    __slots__ = ("_stream", "_transport", "_used")
+    __slots__ = ("_is_quiet", "_stream", "_transport")
 
     def __init__(self, origin: Origin, tls: ssl.SSLContext, proxy: httpx.Proxy | None) -> None:
         super().__init__(origin)
@@ -44,21 +37,21 @@ class HttpxSlot(Slot):
             verify=tls, trust_env=False, limits=_ONE_CONNECTION, proxy=proxy
         )
         self._stream: NetworkStream | None = None
-        self._used = False
+        self._is_quiet: Callable[[], bool] | None = None
 
     async def send(self, request: httpx.Request) -> httpx.Response:
         """Send the request, the first one with an eye on the socket that is opened for it."""
         steady(request)
         try:
-            if self._used:
+            if self.used:
                 leave(request)
                 response = await self._transport.handle_async_request(request)
             else:
                 response = await self._send_first(request)
         except self.errors as error:
-            failure = as_stale(self.translate(error), reused=self._used)
+            failure = as_stale(self.translate(error), reused=self.used)
             raise failure from failure.__cause__
-        self._used = True
+        self.used = True
         self.keep = _keeps_alive(response)
         return response
 
@@ -74,8 +67,12 @@ class HttpxSlot(Slot):
 
     def is_usable(self) -> bool:
         """Whether the socket is quiet: an idle one that can be read from was closed by the peer."""
+        if self._stream is None:
+            return True
         try:
-            return self._stream is None or not self._stream.get_extra_info("is_readable")
+            if self._is_quiet is None:
+                self._is_quiet = quiet_check(self._stream)
+            return self._is_quiet()
         except ValueError:  # trio's word for a socket that httpcore has closed
             return False
 

@@ -40,7 +40,9 @@ class _Pieces:
 
 
 def pieces(content: bytes) -> Iterator[bytes]:
-    """Cut bytes; a short body is handed over as it is, without a copy."""
+    """Cut bytes; a short body is handed over as it is, without a copy, and an empty one not at all."""
+    if not content:
+        return iter(())
     if len(content) <= PIECE:
         return iter((content,))
     return (content[start : start + PIECE] for start in range(0, len(content), PIECE))
@@ -48,5 +50,5 @@ def pieces(content: bytes) -> Iterator[bytes]:
 
 def steady(request: httpx.Request) -> None:
     """Put `BodyPieces` in the place of httpx's stream, where the body is known bytes."""
-    if isinstance(request.stream, httpx.ByteStream) and (content := request.content):
-        request.stream = BodyPieces(content)
+    if isinstance(request.stream, httpx.ByteStream):
+        request.stream = BodyPieces(request.read())

@@ -2,10 +2,10 @@
 
 from functools import partial
 from math import inf
+from secrets import token_hex
 from typing import TypeVar
 from uuid import uuid4
 
-import anyio
 import httpx
 from attrs import define, evolve
 
@@ -61,11 +61,11 @@ class Sender:
         Raises:
             CloudPlatformError: Signed with the attempts, the key and the outcome of the whole call.
         """
-        self.state.enter()
+        now = self.state.enter()
         flight = self._board(call)
         self.state.counters.in_flight += 1
         try:
-            return self._arrive(flight, call, await self._settle(flight))
+            return self._arrive(flight, call, await self._settle(flight, now))
         except CloudPlatformError as error:
             flight.sign(error)
             raise
@@ -81,16 +81,15 @@ class Sender:
             policy=self.retries,
             timeouts=call.timeouts or self.timeouts,
             started=clock.monotonic(),
-            key=choose_key(call.method, call.idempotency_key, _new_id),
-            request_id=self.exchange.request_id_of(call) or _new_id(),
+            key=choose_key(call.method, call.idempotency_key, _new_key),
+            request_id=self.exchange.request_id_of(call) or token_hex(16),
         )
 
-    async def _settle(self, flight: Flight) -> Answer:
+    async def _settle(self, flight: Flight, now: float) -> Answer:
         """Attempt the call until it succeeds, its deadline passes, or nothing more is worth trying."""
         total = flight.timeouts.total
-        deadline = inf if total is None else anyio.current_time() + total
         outcome: Answer | Failure | None = None
-        with anyio.CancelScope(deadline=deadline) as scope, self.state.ended_by_closing(scope):
+        with self.state.call_scope(inf if total is None else now + total):
             outcome = await until_settled(
                 partial(self._attempt, flight), partial(flight.decide, self.state.budget), flight.clock.sleep
             )
@@ -121,7 +120,7 @@ class Sender:
 
     async def _exchange(self, flight: Flight) -> Answer | Failure:
         """Pass the gate, put credentials on, send; again from the gate where it closed meanwhile."""
-        gate, departure = self.state.gate, Departure(partial(self._may_leave, flight), flight.leave)
+        gate, departure = self.state.gate, _Departure(self.state, flight)
         while True:
             await gate.enter(flight)
             request = self.exchange.request(
@@ -142,16 +141,6 @@ class Sender:
         given = merged(self.exchange.headers, flight.call.headers)
         values = (value for _, value in given if len(value) >= _SHORTEST_SECRET)
         return (*self.authentication.secrets(request.headers.raw), *values)
-
-    def _may_leave(self, flight: Flight) -> bool:
-        """Count a request whose turn for a connection has come, unless its group closed meanwhile."""
-        if not self.state.gate.lets_leave(flight):
-            return False
-        flight.departed = flight.clock.monotonic()
-        self.state.counters.attempts += 1
-        self.state.counters.retries += flight.attempts > 0
-        flight.attempts += 1
-        return True
 
     async def _renewed(
         self, flight: Flight, outcome: Answer | Failure, request: httpx.Request
@@ -183,6 +172,29 @@ class Sender:
         )
 
 
+class _Departure(Departure):
+    """Holds a call back where its group was closed while it waited for a connection, and counts it if not."""
+
+    __slots__ = ("_flight", "_state")
+
+    def __init__(self, state: SharedState, flight: Flight) -> None:
+        self._state = state
+        self._flight = flight
+
+    def may_leave(self) -> bool:
+        state, flight = self._state, self._flight
+        if not state.gate.lets_leave(flight):
+            return False
+        flight.departed = flight.clock.monotonic()
+        state.counters.attempts += 1
+        state.counters.retries += flight.attempts > 0
+        flight.attempts += 1
+        return True
+
+    def leaves(self) -> None:
+        self._flight.leave()
+
+
 def _decoded(call: Call[T], answer: Answer) -> T:
     try:
         return call.decode(answer)
@@ -193,5 +205,5 @@ def _decoded(call: Call[T], answer: Answer) -> T:
         raise
 
 
-def _new_id() -> str:
+def _new_key() -> str:
     return str(uuid4())

@@ -85,7 +85,8 @@ class SlotPool:
         self._busy.remove(slot)
         self._idle.put(slot, now)
         try:
-            await self._sweep(now)
+            if self._has_expired(now):
+                await self._sweep(now)
         finally:
             self._admission.release()
 
@@ -110,9 +111,10 @@ class SlotPool:
                 await _close(slot)
 
     async def _check_out(self, request: httpx.Request) -> Slot:
-        timeouts = request.extensions.get("timeout")
-        await self._admission.acquire(timeouts.get("pool") if timeouts else None)
-        found = False
+        if not self._admission.take():
+            timeouts = request.extensions.get("timeout")
+            await self._admission.acquire(timeouts.get("pool") if timeouts else None)
+        slot = None
         try:
             departure = departure_of(request)
             if departure is not None and not departure.may_leave():
@@ -120,15 +122,15 @@ class SlotPool:
                     "The endpoint group was closed while this request waited for a connection."
                 )
             slot = await self._find_or_open(request)
-            found = True
         finally:
-            if not found:
+            if slot is None:
                 self._admission.release()
         self._busy.add(slot)
         return slot
 
     async def _find_or_open(self, request: httpx.Request) -> Slot:
-        await self._sweep(CLOCK.get().monotonic())
+        if self._has_expired(now := CLOCK.get().monotonic()):
+            await self._sweep(now)
         url = request.url
         origin = (url.scheme, url.netloc)
         if not request.extensions.get("fresh"):
@@ -151,16 +153,26 @@ class SlotPool:
     async def _exchange(self, slot: Slot, request: httpx.Request) -> httpx.Response:
         response = None
         try:
-            with CancelScope() as slot.opening:
-                if not self.closed:
-                    response = await slot.send(request)
+            if not self.closed:
+                response = await (slot.send(request) if slot.used else self._open(slot, request))
         finally:
-            slot.opening = None
             if response is None:
                 await self.discard(slot)
-        if response is None:  # only closing the pool cancels the scope
+        if response is None:
             raise httpx.CloseError(_CLOSED_IN_FLIGHT)
         return response
+
+    async def _open(self, slot: Slot, request: httpx.Request) -> httpx.Response | None:
+        """Send a slot's first request; `aclose` cancels it, for there may be no socket to close yet."""
+        try:
+            with CancelScope() as slot.opening:
+                return await slot.send(request)
+        finally:
+            slot.opening = None
+        return None
+
+    def _has_expired(self, now: float) -> bool:
+        return self._expiry is not None and self._idle.has_expired(now - self._expiry)
 
     async def _sweep(self, now: float) -> None:
         if self._expiry is not None:

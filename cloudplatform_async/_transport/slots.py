@@ -21,17 +21,19 @@ class Slot(ABC):
         origin: Whom the connection leads to.
         idle_since: Monotonic seconds at which the last request ended.
         keep: Whether the connection may carry another request, by what both sides have said.
-        opening: The cancel scope around a request whose answer has not begun, to end it early.
+        used: Whether the connection has carried a request to the beginning of its answer.
+        opening: The cancel scope around the first request, which opens the connection, to end it early.
         errors: What reading an answer's body may raise; `translate` knows each of them.
     """
 
     errors: ClassVar[tuple[type[Exception], ...]] = (httpx.TransportError,)
-    __slots__ = ("idle_since", "keep", "opening", "origin")
+    __slots__ = ("idle_since", "keep", "opening", "origin", "used")
 
     def __init__(self, origin: Origin) -> None:
         self.origin = origin
         self.idle_since = 0.0
         self.keep = True
+        self.used = False
         self.opening: CancelScope | None = None
 
     @abstractmethod
@@ -102,11 +104,13 @@ class IdleSlots:
         self._forget(slot, stack)
         return slot
 
+    def has_expired(self, idle_before: float) -> bool:
+        """Whether the oldest slot has been idle since ``idle_before`` (monotonic seconds) or longer."""
+        return bool(self._by_age) and next(iter(self._by_age)).idle_since <= idle_before
+
     def take_expired(self, idle_before: float) -> Slot | None:
         """The oldest slot if it has been idle since ``idle_before`` (monotonic seconds) or longer."""
-        if self._by_age and next(iter(self._by_age)).idle_since <= idle_before:
-            return self.take_oldest()
-        return None
+        return self.take_oldest() if self.has_expired(idle_before) else None
 
     def _forget(self, slot: Slot, stack: deque[Slot]) -> None:
         del self._by_age[slot]

@@ -1,14 +1,14 @@
 """What a client and all of its views share."""
 
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import Callable
+from types import TracebackType
 
 import httpx
 from anyio import CancelScope
 from attrs import define, field
 
 from cloudplatform_async._protocol.budget import RetryBudget
-from cloudplatform_async._transport.background import Background, current_event_loop
+from cloudplatform_async._transport.background import Background, current_event_loop, time_of
 from cloudplatform_async._transport.gate import Gate
 from cloudplatform_async.errors import ClientStateError
 from cloudplatform_async.settings import BaseURL
@@ -24,6 +24,26 @@ class Counters:
     retries: int = 0
     throttled: int = 0
     replayed: int = 0
+
+
+class CallScope:
+    """A cancel scope that is known to the client for as long as it is open."""
+
+    __slots__ = ("_open", "_scope")
+
+    def __init__(self, open_scopes: set[CancelScope], scope: CancelScope) -> None:
+        self._open = open_scopes
+        self._scope = scope
+
+    def __enter__(self) -> None:
+        self._open.add(self._scope)
+        self._scope.__enter__()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        self._open.discard(self._scope)
+        return self._scope.__exit__(kind, error, trace)
 
 
 @define(eq=False, kw_only=True)
@@ -45,10 +65,14 @@ class SharedState:
     counters: Counters = field(factory=Counters)
     closed: bool = False
     _loop: object = None
+    _time: Callable[[], float] = field(default=lambda: 0.0)
     _scopes: set[CancelScope] = field(factory=set[CancelScope])
 
-    def enter(self) -> None:
+    def enter(self) -> float:
         """Check that a call may start here and now; the first one binds the client to its event loop.
+
+        Returns:
+            The time of the event loop, in seconds, to reckon a deadline from.
 
         Raises:
             ClientStateError: When the client is closed, or belongs to another event loop.
@@ -57,11 +81,12 @@ class SharedState:
             raise ClientStateError("This client is closed; make a new one, or keep it open for longer.")
         loop = current_event_loop()
         if self._loop is None:
-            self._loop = loop
+            self._loop, self._time = loop, time_of(loop)
         elif self._loop is not loop:
             raise ClientStateError(
                 "This client belongs to another event loop; make one client in each, and close it there."
             )
+        return self._time()
 
     def statistics(self) -> ClientStatistics:
         """Take a snapshot."""
@@ -75,14 +100,13 @@ class SharedState:
             replayed=self.counters.replayed,
         )
 
-    @contextmanager
-    def ended_by_closing(self, scope: CancelScope) -> Generator[None, None, None]:
-        """Let closing the client cancel a call, wherever it waits."""
-        self._scopes.add(scope)
-        try:
-            yield
-        finally:
-            self._scopes.discard(scope)
+    def call_scope(self, deadline: float) -> "CallScope":
+        """Bound a call by its deadline, and let closing the client cancel it wherever it waits.
+
+        Args:
+            deadline: In the event loop's seconds; a call that meets it ends without an outcome.
+        """
+        return CallScope(self._scopes, CancelScope(deadline=deadline))
 
     async def aclose(self) -> None:
         """End calls and background tasks, then the transport; a second time does nothing."""

@@ -3,6 +3,30 @@
 from typing import Any
 
 import httpx
+from attrs import frozen
+
+
+@frozen(eq=False)
+class ParsedBase:
+    """A base URL, and the parts of it that every request is asked for."""
+
+    url: httpx.URL
+    scheme: str
+    raw_scheme: bytes
+    host: str
+    raw_host: bytes
+    port: int | None
+    netloc: bytes
+
+    @classmethod
+    def of(cls, text: str) -> "ParsedBase":
+        """Parse a base URL.
+
+        Raises:
+            httpx.InvalidURL: It is none.
+        """
+        url = httpx.URL(text)
+        return cls(url, url.scheme, url.raw_scheme, url.host, url.raw_host, url.port, url.netloc)
 
 
 class TargetURL(httpx.URL):
@@ -13,7 +37,7 @@ class TargetURL(httpx.URL):
         raw_path: Path and query, percent-encoded, from the root.
     """
 
-    def __init__(self, base: httpx.URL, raw_path: bytes) -> None:
+    def __init__(self, base: ParsedBase, raw_path: bytes) -> None:
         self._base = base
         self._raw_path = raw_path
 
@@ -21,7 +45,7 @@ class TargetURL(httpx.URL):
         # httpx keeps a parsed URL in one private attribute; whoever reaches for it gets it here.
         if name != "_uri_reference":
             raise AttributeError(name)
-        parsed: Any = self._base.copy_with(raw_path=self._raw_path)
+        parsed: Any = self._base.url.copy_with(raw_path=self._raw_path)
         self._uri_reference = parsed._uri_reference  # noqa: SLF001 - of the same class
         return self._uri_reference
 

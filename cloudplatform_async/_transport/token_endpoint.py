@@ -77,8 +77,9 @@ class TokenEndpoint:
         try:
             with anyio.move_on_after(self.total):
                 response = await self.transport.handle_async_request(request)
-                body = SecretBytes(await read_body(response, _LIMIT))
-                return Answer(response.status_code, _by_name(response.headers), body)
+                headers = _by_name(response.headers)
+                body = await read_body(response.stream, _LIMIT, headers.get("content-encoding"))
+                return Answer(response.status_code, headers, SecretBytes(body))
         except httpx.TransportError as error:
             message = f"The token endpoint could not be asked ({type(error).__name__})."
             raise TokenRefreshError(message) from without_secrets(error)

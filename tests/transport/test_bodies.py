@@ -30,8 +30,7 @@ class Stream(httpx.AsyncByteStream):
 
 
 async def read(stream: Stream, coding: str | None = None, limit: int = 1000) -> bytes:
-    headers = {} if coding is None else {"content-encoding": coding}
-    return await read_body(httpx.Response(200, headers=headers, stream=stream), limit)
+    return await read_body(stream, limit, coding)
 
 
 @pytest.mark.parametrize("coding", [None, "", "identity", "Identity"])
