@@ -52,22 +52,19 @@ class Paginator(Generic[T]):
         self._limit = start.limit
         self._stream = PageStream(source, start.position, whole_number("ahead", ahead, least=0))
         self._left = inf if max_items is None else whole_number("max_items", max_items, least=0)
-        self._rows: list[T] = []
-        self._places: list[int] | None = None  # of the rows on their page, where that has gaps
-        self._index = 0
+        self._rows: list[T] = []  # of the current page, still to be handed out; the next one is the last
+        self._held: list[T] = []  # behind them: all but the first item of a walk, which is asked for alone
+        self._size = 0  # of the current page, without what was not to be handed out
+        self._places: list[int] | None = None  # of its rows on the page, where that has gaps
         self._base = self._skip = start.offset
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> T:
-        if self._index == 1:
-            self._stream.look_ahead(self._left)
-        if self._index == len(self._rows) and not await self._turn():
+        if not self._rows and not await self._more():
             raise StopAsyncIteration
-        item = self._rows[self._index]
-        self._index += 1
-        return item
+        return self._rows.pop()
 
     def pages(self) -> "Pages[T]":
         """Walk whole pages from wherever this paginator stands; empty ones are left out."""
@@ -93,16 +90,18 @@ class Paginator(Generic[T]):
         Plain opaque text; pass it as ``resume_from=`` to the same list with the same filters, in this
         process or another. It fixes the page size.
         """
-        done = self._base + self._index
-        if self._places is not None and self._index:
-            done = self._places[self._index - 1] + 1
+        index = self._size - len(self._rows) - len(self._held)
+        done = self._base + index
+        if self._places is not None and index:
+            done = self._places[index - 1] + 1
         checkpoint = Checkpoint(position=self._stream.position, offset=done, limit=self._limit)
         return checkpoint.encode(self._identity)
 
     async def aclose(self) -> None:
         """End the walk, and wait until nothing of it is under way."""
         self._left = 0
-        del self._rows[self._index :]
+        self._size -= len(self._rows) + len(self._held)
+        self._rows, self._held = [], []
         await self._stream.aclose()
 
     async def __aenter__(self) -> Self:
@@ -112,6 +111,14 @@ class Paginator(Generic[T]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.aclose()
+
+    async def _more(self) -> bool:
+        """Get more rows to hand out: what was held back at first, else those of the next page."""
+        self._stream.look_ahead(self._left)
+        if self._held:
+            self._rows, self._held = self._held, []
+            return True
+        return await self._turn()
 
     async def _turn(self) -> bool:
         """Take the next page that has items to hand out; ``False`` where there is none.
@@ -128,7 +135,9 @@ class Paginator(Generic[T]):
             if fetched is None:
                 return False
             self._take(fetched)
-            if not is_first:
+            if is_first:
+                self._held, self._rows = self._rows[:-1], self._rows[-1:]
+            else:
                 self._stream.look_ahead(self._left)
             if self._rows:
                 return True
@@ -142,19 +151,21 @@ class Paginator(Generic[T]):
             items = [items[place] for place in self._places]
         elif self._base:
             items = items[self._base :]
-        self._rows = items if len(items) <= self._left else items[: int(self._left)]
-        self._left -= len(self._rows)
-        self._index = 0
+        rows = items if len(items) <= self._left else items[: int(self._left)]
+        self._rows, self._size = rows[::-1], len(rows)
+        self._left -= len(rows)
         if not self._left:
             self._stream.stop()
 
     async def _next_page(self) -> Page[T] | None:
         """Hand out what is left of the current page, else the next."""
-        if self._index == len(self._rows):
+        if not self._rows and not self._held:
             self._stream.look_ahead(self._left)
             if not await self._turn():
                 return None
-        rows, self._index = self._rows[self._index :], len(self._rows)
+        rows = [*self._held, *self._rows]
+        rows.reverse()
+        self._rows, self._held = [], []
         return evolve(self._stream.current.page, items=rows) if self._stream.current else None
 
 

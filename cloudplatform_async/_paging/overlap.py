@@ -31,7 +31,10 @@ class Overlap:
 
     def __init__(self, pages: int) -> None:
         self.drift = Drift()
-        self._recent: deque[frozenset[Hashable]] = deque(maxlen=pages)
+        self._pages = pages
+        self._recent: deque[list[Any]] = deque()
+        self._seen: set[Hashable] = set()  # on the recent pages
+        self._is_mixed = False  # some id stands on more than one of them, or has none
         self._total: int | None = None
 
     def places_of_new(self, items: Sequence[Any], total: int | None) -> list[int] | None:
@@ -41,12 +44,9 @@ class Overlap:
             PaginationLoopError: For a whole page that came before, in a list that has not grown by as much.
         """
         ids = _ids_of(items)
-        page = _set_of(ids)
         grown = 0 if total is None or self._total is None else total - self._total
-        if page and page in self._recent and grown < len(page):
-            raise PaginationLoopError("The server repeats itself: it gave a whole page a second time.")
-        places = self._places_of_new(ids, page)
-        self._recent.append(page)
+        places = None if self._add(ids) else self._compared(ids, grown)
+        self._remember(ids)
         self._total = total
         if places is not None or grown < 0:
             repeated = 0 if places is None else len(ids) - len(places)
@@ -55,11 +55,33 @@ class Overlap:
             )
         return places
 
-    def _places_of_new(self, ids: list[Any], page: frozenset[Hashable]) -> list[int] | None:
-        if all(page.isdisjoint(before) for before in self._recent):
+    def _add(self, ids: list[Any]) -> bool:
+        """Take in ids, and tell whether each was new."""
+        known = len(self._seen)
+        try:
+            self._seen.update(ids)
+        except TypeError:  # no ids of ours: some are lists or objects
+            return False
+        return len(self._seen) == known + len(ids)
+
+    def _compared(self, ids: list[Any], grown: int) -> list[int] | None:
+        """Look closely at a page that has something in common with those before, or with itself."""
+        self._is_mixed = True
+        page, before = _set_of(ids), [_set_of(each) for each in self._recent]
+        if page and page in before and grown < len(page):
+            raise PaginationLoopError("The server repeats itself: it gave a whole page a second time.")
+        if all(page.isdisjoint(each) for each in before):
             return None
-        seen = frozenset[Hashable]().union(*self._recent)
+        seen = frozenset[Hashable]().union(*before)
         return [place for place, each in enumerate(ids) if each not in seen]
+
+    def _remember(self, ids: list[Any]) -> None:
+        self._recent.append(ids)
+        forgotten = self._recent.popleft() if len(self._recent) > self._pages else []
+        if self._is_mixed:
+            self._seen = set[Hashable]().union(*map(_set_of, self._recent))
+        else:
+            self._seen.difference_update(forgotten)
 
 
 def _ids_of(items: Sequence[Any]) -> list[Any]:

@@ -1,5 +1,6 @@
 """Fetches the pages of one list: from a position to a page, and from a page to the next position."""
 
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from attrs import Factory, define, evolve, field, frozen
@@ -7,7 +8,7 @@ from attrs import Factory, define, evolve, field, frozen
 from cloudplatform_async._paging.window import Errand
 from cloudplatform_async._protocol.calls import Call, group_of, target_of
 from cloudplatform_async._protocol.conversion import PageEnvelope, page_decoder
-from cloudplatform_async._protocol.encoding import query_string
+from cloudplatform_async._protocol.encoding import quoted
 from cloudplatform_async._protocol.links import follow
 from cloudplatform_async._protocol.page_walk import PageFacts, Position, Walk, facts_of, next_position
 from cloudplatform_async._protocol.responses import Answer
@@ -15,6 +16,8 @@ from cloudplatform_async._transport.sender import Sender
 from cloudplatform_async.errors import PaginationLoopError
 
 T = TypeVar("T")
+
+_Read = Callable[[Answer], tuple[PageEnvelope[list[T]], PageFacts]]
 
 
 @frozen(kw_only=True)
@@ -63,6 +66,16 @@ class Fetched(Generic[T]):
     places: list[int] | None = None
 
 
+def _reader(model: type[T]) -> _Read[T]:
+    decode = page_decoder(model)
+
+    def read(answer: Answer) -> tuple[PageEnvelope[list[T]], PageFacts]:
+        envelope = decode(answer)
+        return envelope, facts_of(envelope, answer.headers)
+
+    return read
+
+
 @frozen(eq=False, kw_only=True)
 class PageSource(Generic[T]):
     """One list with its filters.
@@ -83,18 +96,14 @@ class PageSource(Generic[T]):
     model: type[T]
     limit: int | None
     _walk: Walk = field(init=False, default=Factory(lambda self: Walk(limit=self.limit), takes_self=True))
+    _group: str = field(init=False, default=Factory(lambda self: group_of(self.path), takes_self=True))
+    _read: _Read[T] = field(init=False, default=Factory(lambda self: _reader(self.model), takes_self=True))
 
     async def fetch(self, position: Position) -> Fetched[T]:
         """Fetch the page at a position."""
         target = self._target(position)
-        decode = page_decoder(self.model)
-
-        def read(answer: Answer) -> tuple[PageEnvelope[list[T]], PageFacts]:
-            envelope = decode(answer)
-            return envelope, facts_of(envelope, answer.headers)
-
         response = await self.sender.send(
-            Call(method="GET", target=target, group=group_of(target), scope=self.scope, decode=read)
+            Call(method="GET", target=target, group=self._group, scope=self.scope, decode=self._read)
         )
         envelope, facts = response.data
         page = self._page(envelope.data, facts, position, response.request_id)
@@ -130,8 +139,14 @@ class PageSource(Generic[T]):
     def _target(self, position: Position) -> str:
         if position.link is not None:
             return follow(str(self.sender.state.base) + position.link, self.sender.state.base, self.path)
-        place = query_string({"cursor": position.cursor, "page": position.page, "limit": self.limit})
-        return target_of(self.path, "&".join(part for part in (self.query, place) if part))
+        parts = [self.query] if self.query else []
+        if position.cursor is not None:
+            parts.append(f"cursor={quoted(position.cursor)}")
+        if position.page is not None:
+            parts.append(f"page={position.page}")
+        if self.limit is not None:
+            parts.append(f"limit={self.limit}")
+        return target_of(self.path, "&".join(parts))
 
     def _page(self, items: list[T], facts: PageFacts, asked: Position, request_id: str | None) -> Page[T]:
         return Page(

@@ -24,19 +24,24 @@ class Errand(Generic[T]):
     def __init__(self, fetch: Callable[[], Awaitable[T]]) -> None:
         self.results: list[T] = []
         self._fetch = [fetch]
-        self._ended = Event()
+        self._is_over = False
+        self._ended: Event | None = None  # made only where the next errand waits for this one
 
     async def run(self) -> T:
         """Fetch, once; the function is let go, for it may hold the errand before, and that the one before."""
         try:
             self.results.append(await self._fetch.pop()())
         finally:
-            self._ended.set()
+            self._is_over = True
+            if self._ended is not None:
+                self._ended.set()
         return self.results[0]
 
     async def ended(self) -> None:
-        """Wait for the end, whatever the outcome."""
-        await self._ended.wait()
+        """Wait for the end, whatever the outcome; for one task at a time."""
+        if not self._is_over:
+            self._ended = Event()
+            await self._ended.wait()
 
 
 class Window(Generic[T]):
@@ -45,7 +50,8 @@ class Window(Generic[T]):
     def __init__(self, background: Background) -> None:
         self._background = background
         self._jobs: deque[tuple[Job[T], Errand[T]]] = deque()
-        self._taker: CancelScope | None = None
+        self._is_taken = False
+        self._taker: CancelScope | None = None  # of a fetch that is no job
 
     def __len__(self) -> int:
         return len(self._jobs)
@@ -69,28 +75,35 @@ class Window(Generic[T]):
             ClientStateError: When another task waits already, and when the window is closed meanwhile.
             CloudPlatformError: Of the fetch; the window is empty then.
         """
-        if self._taker is not None:
+        if self._is_taken:
             raise ClientStateError("A walk serves one task at a time; give each its own.")
-        self._taker = CancelScope()
+        self._is_taken = True
         try:
-            with self._taker as scope:
-                result = await (self._first() if self._jobs else fetch())
-                if not scope.cancel_called:
-                    return result
+            return await (self._first() if self._jobs else self._here(fetch))
         finally:
-            self._taker = None
-        raise ClientStateError(_CLOSED)
+            self._is_taken = False
 
     async def _first(self) -> T:
-        job, errand = self._jobs[0]
+        first = self._jobs[0]
+        job, errand = first
         await job.ended()
-        if not self._jobs:
+        if not self._jobs or self._jobs[0] is not first:
             raise ClientStateError(_CLOSED)
         self._jobs.popleft()
         if errand.results:
             return errand.results[0]
         self.clear()
         return await job.wait()
+
+    async def _here(self, fetch: Callable[[], Awaitable[T]]) -> T:
+        try:
+            with CancelScope() as self._taker:
+                result = await fetch()
+                if not self._taker.cancel_called:
+                    return result
+        finally:
+            self._taker = None
+        raise ClientStateError(_CLOSED)
 
     def clear(self) -> None:
         """End every fetch."""

@@ -61,25 +61,33 @@ class PageFacts:
 
 
 _NOTHING = PageFields()
+_FIELDS = ("next_cursor", "has_more", "page", "limit", "total")
 
 
 def facts_of(answer: PageEnvelope[list[T]], headers: Mapping[str, str]) -> PageFacts:
     """Collect what an answer says, wherever it says it."""
     meta = answer.meta or _NOTHING
-    places = (meta, meta.pagination or _NOTHING, answer.pagination or _NOTHING)
+    said = _joined([place for place in (meta, meta.pagination, answer.pagination) if place is not None])
     return PageFacts(
         count=len(answer.data),
-        cursor=_first(places, "next_cursor") or None,
-        has_more=_first(places, "has_more"),
-        page=_first(places, "page"),
-        limit=_first(places, "limit"),
-        total=_first(places, "total"),
+        cursor=said.next_cursor or None,
+        has_more=said.has_more,
+        page=said.page,
+        limit=said.limit,
+        total=said.total,
         link=(answer.links and answer.links.next) or next_in_header(headers.get("link", "")),
     )
 
 
-def _first(places: tuple[PageFields, ...], name: str) -> Any:
-    return next((value for place in places if (value := getattr(place, name)) is not None), None)
+def _joined(places: list[PageFields]) -> PageFields:
+    """Join what stands in several places; each field is believed where it stands first."""
+    if len(places) == 1:
+        return places[0]
+
+    def first(name: str) -> Any:
+        return next((value for place in places if (value := getattr(place, name)) is not None), None)
+
+    return PageFields(**{name: first(name) for name in _FIELDS})
 
 
 def next_position(asked: Position, facts: PageFacts, limit: int | None) -> Position | None:

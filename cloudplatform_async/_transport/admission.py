@@ -64,24 +64,8 @@ class Admission:
             httpx.PoolTimeout: No permit came free in time.
             httpx.CloseError: The queue was closed.
         """
-        if not self.take():
-            await self._wait_in_line(timeout)
-
-    def release(self) -> None:
-        """Give a permit back: to the first in the queue, if there is one."""
-        if self._queue:
-            self._queue.popitem(last=False)[0].ring(admitted=True)
-        else:
-            self._free += 1
-            self.in_use -= 1
-
-    def close(self) -> None:
-        """Send everyone in the queue away with ``httpx.CloseError``."""
-        self._closed = True
-        while self._queue:
-            self._queue.popitem(last=False)[0].ring(admitted=False)
-
-    async def _wait_in_line(self, timeout: float | None) -> None:
+        if self.take():
+            return
         waiter = _Waiter()
         self._queue[waiter] = None
         woken = False
@@ -97,3 +81,17 @@ class Admission:
         if self._closed:
             raise httpx.CloseError("The transport was closed while the request waited for a connection.")
         raise httpx.PoolTimeout(f"No connection came free within {timeout} seconds.")
+
+    def release(self) -> None:
+        """Give a permit back: to the first in the queue, if there is one."""
+        if self._queue:
+            self._queue.popitem(last=False)[0].ring(admitted=True)
+        else:
+            self._free += 1
+            self.in_use -= 1
+
+    def close(self) -> None:
+        """Send everyone in the queue away with ``httpx.CloseError``."""
+        self._closed = True
+        while self._queue:
+            self._queue.popitem(last=False)[0].ring(admitted=False)

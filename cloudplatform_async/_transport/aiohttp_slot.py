@@ -20,7 +20,7 @@ from cloudplatform_async._transport.stale import as_stale
 from cloudplatform_async._transport.wire_headers import WireHeaders
 
 _NEVER = 10.0**9  # seconds: how long a connection may be idle is the pool's affair
-_NOT_ADDED = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
+_NOT_ADDED = ("User-Agent", "Accept", "Accept-Encoding")  # and a type where there is a body
 
 
 class AiohttpSlot(Slot):
@@ -44,7 +44,6 @@ class AiohttpSlot(Slot):
         self._session = aiohttp.ClientSession(
             connector=self._connector,
             cookie_jar=aiohttp.DummyCookieJar(),
-            skip_auto_headers=_NOT_ADDED,
             auto_decompress=False,
             response_class=Answer,
         )
@@ -54,10 +53,12 @@ class AiohttpSlot(Slot):
         body = await self._body_of(request)
         self._connector.request = request
         try:
+            headers = _headers(request, streamed=not isinstance(body, bytes | None))
             answer = self._answer = await self._session.request(
                 request.method,
                 _url(request.url),
-                headers=_headers(request, streamed=not isinstance(body, bytes | None)),
+                headers=headers,
+                skip_auto_headers=_not_to_add(headers, body),
                 data=body,
                 allow_redirects=False,
                 timeout=_timeout(request),
@@ -166,6 +167,12 @@ def _headers(request: httpx.Request, *, streamed: bool) -> CIMultiDict[str]:
     if streamed:
         headers.popall("Transfer-Encoding", None)
     return headers
+
+
+def _not_to_add(headers: CIMultiDict[str], body: object) -> list[str] | None:
+    """List the headers that aiohttp would add of its own accord."""
+    names = _NOT_ADDED if body is None else (*_NOT_ADDED, "Content-Type")
+    return [name for name in names if name not in headers] or None
 
 
 def _timeout(request: httpx.Request) -> aiohttp.ClientTimeout:

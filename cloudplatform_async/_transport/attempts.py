@@ -13,20 +13,18 @@ Decide = Callable[[Failure], Wait | Stop]
 Sleep = Callable[[float], Awaitable[None]]
 
 
-async def until_settled(attempt: Attempt, decide: Decide, sleep: Sleep) -> Answer | Failure:
-    """Attempt a call until it succeeds, or until no further attempt is worth it.
+async def until_settled(first: Failure, attempt: Attempt, decide: Decide, sleep: Sleep) -> Answer | Failure:
+    """Attempt a call again until it succeeds, or until no further attempt is worth it.
 
-    The first attempt runs bare: a call that succeeds at once pays nothing for the loop.
+    A call that succeeds at once never comes here, and pays nothing for the loop.
 
     Args:
-        attempt: Sends once.
+        first: What the first attempt came to.
+        attempt: Sends once more.
         decide: Says what follows a failed attempt.
         sleep: Waits between attempts, in seconds.
     """
-    outcome = await attempt()
-    if isinstance(outcome, Answer):
-        return outcome
-    return await _Loop(attempt, decide, outcome).run(sleep)
+    return await _Loop(attempt, decide, first).run(sleep)
 
 
 @define(eq=False)

@@ -97,12 +97,14 @@ class _AsyncioJob(Generic[T]):
 
         self._loop = asyncio.get_running_loop()
         self._task = self._loop.create_task(run())
+        self._ended = asyncio.Event()
         self._task.add_done_callback(self._keep)
         self._forget = forget
 
     def _keep(self, task: "asyncio.Task[T]") -> None:
         if not task.cancelled():
             task.exception()  # now known: asyncio has no reason to report it as never retrieved
+        self._ended.set()
         self._forget(self)
 
     @property
@@ -118,7 +120,7 @@ class _AsyncioJob(Generic[T]):
     async def ended(self) -> None:
         # A loop that does not run can end nothing; it cancels what is left when it is closed itself.
         if not self._task.done() and self._loop is current_event_loop():
-            await asyncio.wait([self._task])
+            await self._ended.wait()
 
     def cancel(self) -> None:
         with suppress(RuntimeError):  # the loop is closed, and its tasks with it

@@ -90,14 +90,17 @@ class Sender:
         total = flight.timeouts.total
         outcome: Answer | Failure | None = None
         with self.state.call_scope(inf if total is None else now + total):
-            outcome = await until_settled(
-                partial(self._attempt, flight), partial(flight.decide, self.state.budget), flight.clock.sleep
-            )
+            first = await self._attempt(flight)
+            outcome = first if isinstance(first, Answer) else await self._attempt_again(flight, first)
         if outcome is None:
             raise self._interrupted(flight) from (flight.failures[-1].error if flight.failures else None)
         if isinstance(outcome, Failure):
             raise outcome.error
         return outcome
+
+    async def _attempt_again(self, flight: Flight, first: Failure) -> Answer | Failure:
+        attempt, decide = partial(self._attempt, flight), partial(flight.decide, self.state.budget)
+        return await until_settled(first, attempt, decide, flight.clock.sleep)
 
     def _interrupted(self, flight: Flight) -> CloudPlatformError:
         if self.state.closed:
