@@ -27,15 +27,17 @@ class Errand(Generic[T]):
         self._is_over = False
         self._ended: Event | None = None  # made only where the next errand waits for this one
 
-    async def run(self) -> T:
-        """Fetch, once; the function is let go, for it may hold the errand before, and that the one before."""
+    async def run(self) -> None:
+        """Fetch, once; the function is let go, for it may hold the errand before, and that the one before.
+
+        The result stands here alone: a task would keep its own for a turn of the event loop too long.
+        """
         try:
             self.results.append(await self._fetch.pop()())
         finally:
             self._is_over = True
             if self._ended is not None:
                 self._ended.set()
-        return self.results[0]
 
     async def ended(self) -> None:
         """Wait for the end, whatever the outcome; for one task at a time."""
@@ -49,7 +51,7 @@ class Window(Generic[T]):
 
     def __init__(self, background: Background) -> None:
         self._background = background
-        self._jobs: deque[tuple[Job[T], Errand[T]]] = deque()
+        self._jobs: deque[tuple[Job[None], Errand[T]]] = deque()
         self._is_taken = False
         self._taker: CancelScope | None = None  # of a fetch that is no job
 
@@ -93,7 +95,8 @@ class Window(Generic[T]):
         if errand.results:
             return errand.results[0]
         self.clear()
-        return await job.wait()
+        await job.wait()
+        raise ClientStateError(_CLOSED)
 
     async def _here(self, fetch: Callable[[], Awaitable[T]]) -> T:
         try:

@@ -3,16 +3,17 @@
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from attrs import field, frozen
+from attrs import field
 
 from cloudplatform_async._protocol.idempotency import AUTO, IdempotencyKey
 from cloudplatform_async._protocol.responses import Answer
+from cloudplatform_async._protocol.values import value
 from cloudplatform_async.settings import Timeouts
 
 T = TypeVar("T")
 
 
-@frozen(kw_only=True)
+@value(kw_only=True)
 class Call(Generic[T]):
     """One operation of the platform.
 

@@ -6,11 +6,11 @@ from typing import Annotated, Any, Generic, NoReturn, TypeVar
 
 import cattrs
 import msgspec
-from attrs import frozen
 from msgspec import Meta, Raw, Struct
 
 from cloudplatform_async._protocol.responses import Answer
 from cloudplatform_async._protocol.structuring import CONVERTER, first_fault, is_native
+from cloudplatform_async._protocol.values import value
 from cloudplatform_async.errors import ResponseDecodeError
 
 T = TypeVar("T")
@@ -56,7 +56,7 @@ class PageEnvelope(Struct, Generic[T]):
     links: Links | None = None
 
 
-@frozen
+@value
 class Payload(Generic[T]):
     """A decoded single answer: the model, and the ``meta`` of its envelope."""
 

@@ -5,10 +5,11 @@ from bisect import bisect_left
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from attrs import define, evolve, field, frozen
+from attrs import define, evolve, field
 
 from cloudplatform_async._protocol.conversion import PageEnvelope, PageFields
 from cloudplatform_async._protocol.links import next_in_header
+from cloudplatform_async._protocol.values import value
 from cloudplatform_async.errors import PaginationError, PaginationLoopError
 
 T = TypeVar("T")
@@ -17,7 +18,7 @@ MAX_EMPTY_PAGES = 10
 """Empty numbered pages in a row after which a ``total`` that promises more is not believed any longer."""
 
 
-@frozen(kw_only=True)
+@value(kw_only=True)
 class Position:
     """Where a page is: nowhere in particular (the first), or at a cursor, a page number or a link.
 
@@ -37,7 +38,7 @@ class Position:
         return f"page {self.page}" if self.page is not None else f"link {self.link!r}"
 
 
-@frozen(kw_only=True)
+@value(kw_only=True)
 class PageFacts:
     """What one answer says about its list.
 

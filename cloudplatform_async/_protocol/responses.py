@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
 import msgspec
-from attrs import frozen
 
 from cloudplatform_async import errors
 from cloudplatform_async._protocol.rate_limits import retry_after
+from cloudplatform_async._protocol.values import value
 from cloudplatform_async.errors import APIStatusError, Outcome, ServerError
 
 _EXCERPT = 200  # characters of a foreign body that an error message shows
@@ -24,7 +24,7 @@ ERROR_OF_STATUS: Mapping[int, type[APIStatusError]] = {
 }
 
 
-@frozen
+@value
 class Answer:
     """One whole answer of the server.
 

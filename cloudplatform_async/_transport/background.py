@@ -93,17 +93,23 @@ class _AsyncioJob(Generic[T]):
         self, function: Callable[[], Awaitable[T]], forget: "Callable[[_AsyncioJob[T]], None]"
     ) -> None:
         async def run() -> T:
-            return await function()
+            try:
+                return await function()
+            finally:
+                self._end()  # a turn of the loop before the task's own callback
 
+        self._ended = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._task = self._loop.create_task(run())
-        self._ended = asyncio.Event()
         self._task.add_done_callback(self._keep)
         self._forget = forget
 
     def _keep(self, task: "asyncio.Task[T]") -> None:
         if not task.cancelled():
             task.exception()  # now known: asyncio has no reason to report it as never retrieved
+        self._end()  # where it never began
+
+    def _end(self) -> None:
         self._ended.set()
         self._forget(self)
 
@@ -143,6 +149,9 @@ class _TrioJob(Generic[T]):
 
         with self._scope:
             self._outcome = await outcome.acapture(self._function)
+        self._end()  # where it never began
+
+    def _end(self) -> None:
         self._ended.set()
         self._forget(self)
 

@@ -1,8 +1,8 @@
 """The order of things for one call; nothing else knows it."""
 
+import os
 from functools import partial
 from math import inf
-from secrets import token_hex
 from typing import TypeVar
 from uuid import uuid4
 
@@ -82,7 +82,7 @@ class Sender:
             timeouts=call.timeouts or self.timeouts,
             started=clock.monotonic(),
             key=choose_key(call.method, call.idempotency_key, _new_key),
-            request_id=self.exchange.request_id_of(call) or token_hex(16),
+            request_id=self.exchange.request_id_of(call) or os.urandom(16).hex(),
         )
 
     async def _settle(self, flight: Flight, now: float) -> Answer:
