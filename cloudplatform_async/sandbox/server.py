@@ -76,9 +76,12 @@ class Server:
         self._config.load()
         server = await self._loop.create_server(self._connection, sock=self._socket, backlog=BACKLOG)
         await self._stopping.wait()
-        server.close()
+        # A server that is closed loses the connections that asyncio is just accepting, and leaves them open.
+        with suppress(NotImplementedError):  # a loop without readers accepts in one go
+            self._loop.remove_reader(self._socket)
         for _ in range(3):  # turns of the loop in which a connection that was being accepted comes to be
             await asyncio.sleep(0)
+        server.close()
         await self._break_off()
         await asyncio.sleep(0)  # in which the aborted sockets are closed
 

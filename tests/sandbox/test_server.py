@@ -85,6 +85,24 @@ def test_a_silent_connection_does_not_hold_the_end(served: Callable[..., Sandbox
         assert sandbox_threads() == [name for name in sandbox_threads() if name != f"sandbox :{address[1]}"]
 
 
+def test_a_connection_that_is_accepted_while_it_stops_is_closed() -> None:
+    """Its client is told at once, and no socket is left to the collector."""
+    clients: list[socket.socket] = []
+
+    def connect() -> None:  # in the loop's thread: in its next turn it hears that it is to stop, and accepts
+        clients.append(socket.create_connection(("127.0.0.1", server.port), timeout=5))
+        server._loop.call_soon(server._stopping.set)
+
+    sandbox = Sandbox()
+    sandbox.start()
+    httpx.get(sandbox.base_url)
+    server = sandbox._server
+    server._loop.call_soon_threadsafe(connect)
+    server._thread.join()
+    with clients[0] as client:
+        assert client.recv(1) == b""
+
+
 def test_the_platform_outlives_its_serving() -> None:
     """What was created is there when it is served again, on another port."""
     sandbox = Sandbox()

@@ -102,7 +102,7 @@ class Server:
         self.behaviour = behaviour
         self.tls = tls
         self.peers: set[Peer] = set()
-        self.greetings: set[asyncio.Task[None]] = set()
+        self.greetings: dict[asyncio.Task[None], socket.socket] = {}
         self.accepted = self.peak = self.requests = 0
         self.received = bytearray()
         self.changed = threading.Condition()
@@ -127,25 +127,35 @@ class Server:
             listener.setblocking(False)
             self.port = listener.getsockname()[1]
             self.url = f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}"
-            accepting = asyncio.create_task(self._accept(listener))
+            self.loop.add_reader(listener, self._accept, listener)
             ready.set()
             await self.stop.wait()
-            await _end(accepting, *self.greetings)
+            self.loop.remove_reader(listener)
+        await self._end_greetings()
         while self.peers:
             for peer in list(self.peers):
                 peer.transport.abort()
             await asyncio.sleep(0)
 
-    async def _accept(self, listener: socket.socket) -> None:
-        while True:
-            sock, _ = await self.loop.sock_accept(listener)
-            task = asyncio.create_task(self._greet(sock))
-            self.greetings.add(task)
-            task.add_done_callback(self.greetings.discard)
+    def _accept(self, listener: socket.socket) -> None:
+        # Not `loop.sock_accept`: cancelled in the wrong turn, it loses the socket that it has accepted.
+        with suppress(BlockingIOError, ConnectionAbortedError):
+            sock, _ = listener.accept()
+            task = self.loop.create_task(self._greet(sock))
+            self.greetings[task] = sock
+            task.add_done_callback(self.greetings.pop)
 
     async def _greet(self, sock: socket.socket) -> None:
+        sock.setblocking(False)
         with suppress(OSError):  # a TLS handshake that the client refuses
             await self.loop.connect_accepted_socket(lambda: Peer(self), sock, ssl=self.tls)
+
+    async def _end_greetings(self) -> None:
+        # Not by cancelling: a task that is cancelled before it begins leaves its socket open.
+        for sock in self.greetings.values():
+            with suppress(OSError):  # the client has left
+                sock.shutdown(socket.SHUT_RDWR)
+        await asyncio.gather(*self.greetings)
 
     async def has_requests(self, count: int) -> None:
         """Wait until so many whole requests have come."""
@@ -163,12 +173,6 @@ class Server:
         """Wake those who wait for a counter."""
         with self.changed:
             self.changed.notify_all()
-
-
-async def _end(*tasks: asyncio.Task[None]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def answer(peer: Peer, request: bytes) -> None:
