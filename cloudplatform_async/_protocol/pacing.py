@@ -5,8 +5,8 @@ from attrs import define, field
 START_RATE = 10.0  # requests a second at the first reopening, unless more got through meanwhile
 LEAST_RATE = 0.1
 EASING = 0.85  # of what the server lately let through, after it refused again
-QUICK_GROWTH = 4.0  # a second, until the server refuses again
-SLOW_GROWTH = 1.05  # a second, close to the limit that it then showed
+QUICK_GROWTH = 4.0  # a second, until the server shows its limit
+SLOW_GROWTH = 1.05  # a second, close to that limit
 LONGEST_CLOSURE = 3600.0  # seconds; a longer one is more likely a mistake than a limit
 QUIET = 30.0  # seconds without a refusal after which the limit is forgotten
 _LONGEST_STEP = 0.25  # seconds of growth that one admission may claim: idle time proves nothing
@@ -16,8 +16,8 @@ _LONGEST_STEP = 0.25  # seconds of growth that one admission may claim: idle tim
 class Pace:
     """The learned limit of one key and endpoint group; every time is in monotonic seconds.
 
-    The rate grows quickly until the server refuses again, then eases below what the server lets
-    through and grows slowly, as TCP finds the width of a line.
+    The rate grows quickly until the server lets some through and refuses again, then eases below what
+    it lets through and grows slowly, as TCP finds the width of a line.
 
     Attributes:
         rate: Requests a second once the group is open.
@@ -65,7 +65,8 @@ class Pace:
                 self.rate = max(
                     LEAST_RATE, EASING * min(self.rate, max(self._throughput(now), self.rate / 2))
                 )
-                self._growth = SLOW_GROWTH
+                if self._delivered:  # else the pause was too short, which says nothing of the pace
+                    self._growth = SLOW_GROWTH
             self._refused, self._delivered = now, 0
         self.close(now, seconds)
 

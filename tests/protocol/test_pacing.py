@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloudplatform_async._protocol.pacing import EASING, LONGEST_CLOSURE, QUIET, START_RATE, Pace
+from cloudplatform_async._protocol.pacing import (
+    EASING,
+    LONGEST_CLOSURE,
+    QUICK_GROWTH,
+    QUIET,
+    START_RATE,
+    Pace,
+)
 
 
 def ask(limit: float, burst: float, seconds: float) -> tuple[int, int]:
@@ -56,6 +63,18 @@ def test_successes_that_overlap_with_a_refusal_do_not_prove_a_high_limit() -> No
         pace.deliver()
     pace.take(100.002)
     assert pace.rate == START_RATE
+
+
+def test_a_pause_that_was_too_short_does_not_end_the_search_for_the_limit() -> None:
+    """The first request after it is refused: that shows no limit, and the next pace still grows quickly."""
+    pace = Pace()
+    pace.refuse(100.0, 0.001, 99.0)
+    pace.take(100.002)
+    pace.refuse(100.002, 1.0, 100.002)
+    pace.take(101.1)
+    slow = pace.rate
+    pace.take(101.35)
+    assert pace.rate == pytest.approx(slow * QUICK_GROWTH**0.25)
 
 
 def test_refusals_of_requests_from_before_the_last_one_do_not_slow_down_further() -> None:
