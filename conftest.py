@@ -1,13 +1,16 @@
-"""Makes a test of every code block in the documentation."""
+"""Makes a test of every code block in the documentation, and each test answer for what it leaves open."""
 
 import contextlib
+import gc
 import io
 import os
 import re
 import subprocess
 import sys
+from collections.abc import Generator
 from pathlib import Path
 
+import pytest
 from sybil import Example, Sybil
 from sybil.parsers.markdown import CodeBlockParser
 
@@ -49,3 +52,20 @@ pytest_collect_file = Sybil(
     filenames=["README.md"],
     patterns=["docs/*.md"],
 ).pytest()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
+    """Fail the test that left something open to the collector, which would else complain in another test."""
+    yield
+    if isinstance(item, pytest.Function):
+        item.funcargs.clear()  # pytest drops them a moment later
+    complaints: list[BaseException] = []
+    before, sys.unraisablehook = sys.unraisablehook, lambda found: complaints.append(found.exc_value)
+    try:
+        gc.collect()
+    finally:
+        sys.unraisablehook = before
+    gc.freeze()  # what outlives a test is not searched again after each later one
+    if complaints:
+        raise BaseExceptionGroup("left to the collector", complaints)
