@@ -1,5 +1,6 @@
 """Makes the TLS settings that all connections of a transport share, when the first of them needs them."""
 
+import os
 import ssl
 from functools import cached_property
 from pathlib import Path
@@ -38,7 +39,8 @@ class TLSSettings:
             httpx.ConnectError: The authorities named by the environment cannot be loaded.
         """
         try:
-            return httpx.create_ssl_context(verify=self._verify, trust_env=self._trust_env)
+            named = _authorities_of_environment() if self._verify is True and self._trust_env else None
+            return named or httpx.create_ssl_context(verify=self._verify, trust_env=False)
         except OSError as error:
             raise httpx.ConnectError("The trusted certificates cannot be loaded.") from error
 
@@ -46,6 +48,15 @@ class TLSSettings:
     def _unused(self) -> ssl.SSLContext:
         """A context that trusts nobody: httpx wants one for plain connections too."""
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+def _authorities_of_environment() -> ssl.SSLContext | None:
+    # As httpx 0.28 does; 0.27 passes over a path that is not there, and trusts the usual authorities.
+    if path := os.environ.get("SSL_CERT_FILE"):
+        return ssl.create_default_context(cafile=path)
+    if path := os.environ.get("SSL_CERT_DIR"):
+        return ssl.create_default_context(capath=path)
+    return None
 
 
 def _load(path: str | Path) -> ssl.SSLContext:

@@ -1,16 +1,19 @@
 """What is built to watch or replace httpx's connections works on the pool's, and importing it stays cheap."""
 
+import json
 import ssl
 import subprocess
 import sys
+from pathlib import Path
 
 import httpx
 import pytest
 import respx
 
 from cloudplatform_async._transport.pool import PooledTransport
+from cloudplatform_async._transport.tls import TLSSettings
 from cloudplatform_async.errors import ConfigurationError
-from tests.transport.servers import Server, answer, get, identified, trusting
+from tests.transport.servers import Server, answer, authority, get, identified, trusting
 
 pytestmark = pytest.mark.anyio
 
@@ -21,7 +24,7 @@ async def test_respx_answers_in_place_of_the_network() -> None:
     with respx.mock(using="httpcore") as router:
         route = router.get("https://api.example/v1/projects").respond(json={"data": []})
         for _ in range(3):
-            assert await get(transport, "https://api.example/v1/projects") == b'{"data":[]}'
+            assert json.loads(await get(transport, "https://api.example/v1/projects")) == {"data": []}
         await transport.aclose()
     assert route.call_count == 3
 
@@ -60,6 +63,14 @@ async def test_a_callers_trace_is_called_for_each_request() -> None:
     assert events.count("http11.response_closed.complete") == 2
 
 
+@pytest.fixture
+def _usual_authorities(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An environment that names no authorities of its own."""
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    monkeypatch.delenv("SSL_CERT_DIR", raising=False)
+
+
+@pytest.mark.usefixtures("_usual_authorities")
 async def test_one_context_serves_all_tls_connections(monkeypatch: pytest.MonkeyPatch) -> None:
     """Loading the trusted authorities takes longer than a request: it happens once, when needed."""
     made: list[ssl.SSLContext] = []
@@ -76,6 +87,29 @@ async def test_one_context_serves_all_tls_connections(monkeypatch: pytest.Monkey
             await get(transport, server.url, fresh=True)
         await transport.aclose()
     assert len(made) == 1
+
+
+@pytest.mark.usefixtures("_usual_authorities")
+async def test_the_authorities_of_the_environment_are_trusted(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """SSL_CERT_FILE names them."""
+    authority().cert_pem.write_to_path(tmp_path / "authority.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
+    transport = PooledTransport()
+    with Server(answer, tls=identified()) as server:
+        assert await get(transport, server.url) == b'{"data": 1}'
+        await transport.aclose()
+
+
+@pytest.mark.usefixtures("_usual_authorities")
+def test_the_authorities_of_the_environment_take_the_place_of_the_usual_ones(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """An empty SSL_CERT_DIR trusts nobody, unless the environment is not to be followed."""
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
+    assert TLSSettings(True, trust_env=True).context.get_ca_certs() == []
+    assert TLSSettings(True, trust_env=False).context.get_ca_certs() != []
 
 
 async def test_a_broken_certificate_file_of_the_environment_is_a_connect_error(
@@ -96,11 +130,12 @@ def test_a_path_without_certificates_is_refused_at_construction() -> None:
         PooledTransport(verify="/nonexistent.pem")
 
 
-def test_importing_and_constructing_loads_no_network_library() -> None:
-    """The first connection loads httpcore; aiohttp and trio are never loaded for this transport."""
+def test_importing_and_constructing_loads_no_network_library_beyond_httpxs_own() -> None:
+    """The first connection loads httpcore, unless httpx has; aiohttp and trio are not for this transport."""
     program = (
-        "import sys; from cloudplatform_async._transport.pool import PooledTransport as P; P();"
-        "print({'httpcore', 'certifi', 'aiohttp', 'trio'} & set(sys.modules))"
+        "import sys, httpx; before = set(sys.modules);"
+        "from cloudplatform_async._transport.pool import PooledTransport as P; P();"
+        "print({'httpcore', 'certifi', 'aiohttp', 'trio'} & set(sys.modules) - before)"
     )
     printed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert printed.stdout == "set()\n"
