@@ -77,8 +77,11 @@ class Peer(asyncio.Protocol):
 
     def is_open(self) -> bool:
         """Whether the client's end is open: its close may have come without the loop having seen it."""
+        sock = self.transport.get_extra_info("socket")
+        if sock is None:  # TLS has let go of it, and is about to say so
+            return False
         poll = select.poll()
-        poll.register(self.transport.get_extra_info("socket"), CLOSED)
+        poll.register(sock, CLOSED)
         return not poll.poll(0)
 
     def reset(self) -> None:
