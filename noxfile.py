@@ -53,7 +53,7 @@ def docs(session: nox.Session) -> None:
 def coverage(session: nox.Session) -> None:
     """Measure the branch coverage of the package; less than 97 % fails."""
     session.install("-e", ".[test]")
-    options = ["--cov", "--cov-report=term", "--cov-fail-under=97", "-p", "no:randomly"]
+    options = ["--cov", "--cov-report=term", "--cov-fail-under=97"]
     session.run("python", "-m", "pytest", "-n", "auto", *options, *session.posargs)
 
 
@@ -63,7 +63,7 @@ def lowest(session: nox.Session) -> None:
     constraints = Path(session.create_tmp(), "lowest.txt")
     constraints.write_text("\n".join(_lower_bounds()), encoding="utf-8")
     session.install("-e", ".[test]", "--constraint", str(constraints))
-    session.run("python", "-m", "pytest", "-n", "auto", "-p", "no:randomly", *session.posargs)
+    session.run("python", "-m", "pytest", "-n", "auto", *session.posargs)
 
 
 @nox.session
