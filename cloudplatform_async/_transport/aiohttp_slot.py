@@ -153,8 +153,10 @@ class _Body(httpx.AsyncByteStream):
 
 
 def _url(url: httpx.URL) -> URL:
-    """The URL byte for byte, without user and fragment."""
-    return URL(f"{url.scheme}://{url.netloc.decode('ascii')}{url.raw_path.decode('ascii')}", encoded=True)
+    """The URL byte for byte, without user and fragment, from parts that are not parsed again."""
+    path, _, query = url.raw_path.decode("ascii").partition("?")
+    authority = url.netloc.decode("ascii")
+    return URL.build(scheme=url.scheme, authority=authority, path=path, query_string=query, encoded=True)
 
 
 def _headers(request: httpx.Request, *, streamed: bool) -> CIMultiDict[str]:
