@@ -11,6 +11,7 @@ OURS, OURS_AIOHTTP = "cloudplatform-async", "cloudplatform-async, aiohttp"
 PEERS = ("openai", "openai, aiohttp", "cloudflare", "stripe")
 
 Rows = Callable[[int], Awaitable[AsyncIterable[Any]]]
+Ahead = Callable[[int, int], AsyncIterable[Any]]
 
 
 @frozen
@@ -20,10 +21,12 @@ class Session:
     Attributes:
         get: Fetches one object.
         rows: Begins a walk through a list, with this many rows a page; ``None`` where there is none.
+        ahead: Begins one with this many rows a page, and this many pages fetched ahead; ours alone can.
     """
 
     get: Callable[[], Awaitable[Any]]
     rows: Rows | None = None
+    ahead: Ahead | None = None
 
 
 @frozen
@@ -70,7 +73,11 @@ def _session_of(client: Any) -> Session:
         walk: AsyncIterable[Any] = client.projects.iter_all(page_size=size)
         return walk
 
-    return Session(lambda: client.projects.get("prj_0000001"), rows)
+    def ahead(size: int, pages: int) -> AsyncIterable[Any]:
+        walk: AsyncIterable[Any] = client.projects.iter_all(page_size=size, ahead=pages)
+        return walk
+
+    return Session(lambda: client.projects.get("prj_0000001"), rows, ahead)
 
 
 @asynccontextmanager

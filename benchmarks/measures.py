@@ -29,6 +29,9 @@ class Effort:
         latency: Of the server in a burst, in seconds.
         limit: Seconds after which a burst is given up.
         row_count: Rows to walk through for the rate.
+        walk: Pages to read at leisure from the slow server.
+        sprint: Pages to read from it as fast as they come.
+        ahead: Pages to fetch ahead then.
         memory_rows: Rows to walk through for the memory.
     """
 
@@ -39,11 +42,22 @@ class Effort:
     latency: float = 0.05
     limit: float = 60.0
     row_count: int = 20_000
+    walk: int = 20
+    sprint: int = 64
+    ahead: int = 8
     memory_rows: int = 100_000
 
 
 SMOKE = Effort(
-    rounds=1, seconds=0.1, in_flight=(1, 64), burst=100, limit=10.0, row_count=1000, memory_rows=2000
+    rounds=1,
+    seconds=0.1,
+    in_flight=(1, 64),
+    burst=100,
+    limit=10.0,
+    row_count=1000,
+    walk=2,
+    sprint=8,
+    memory_rows=2000,
 )
 """Enough to show that everything runs."""
 
@@ -100,6 +114,21 @@ def rows(effort: Effort, names: list[str]) -> Results:
     return results
 
 
+def walks(effort: Effort, names: list[str]) -> Results:
+    """A walk through a list on a slow server, with a reader as slow as that; ours also in a hurry."""
+    names = _walkers(names)
+    results = _empty(names, ("read", "sprint"))
+    with running(latency=effort.latency) as server:
+        for name in _interleaved(names, min(effort.rounds, 3)):
+            with worker.working(name, server.url) as take:
+                read = take(worker.walks, pages=effort.walk, pause=effort.latency)
+                results[name]["read"].append(read)
+                if name in {OURS, OURS_AIOHTTP}:
+                    sprint = take(worker.sprints, pages=effort.sprint, ahead=effort.ahead)
+                    results[name]["sprint"].append(sprint)
+    return results
+
+
 def memory(effort: Effort, names: list[str]) -> Results:
     """How much a process grows while it walks through a long list."""
     names = _walkers(names)
@@ -135,7 +164,7 @@ def imports(effort: Effort, names: list[str]) -> Results:
 
 
 MEASURES: dict[str, Callable[[Effort, list[str]], Results]] = {
-    measure.__name__: measure for measure in (gets, burst, rows, imports, memory, layers)
+    measure.__name__: measure for measure in (gets, burst, rows, walks, imports, memory, layers)
 }
 """Every measure by its name, which ``--only`` takes."""
 

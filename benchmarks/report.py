@@ -10,6 +10,7 @@ Table = tuple[str, list[str], list[list[str]]]
 """Title, column heads, rows."""
 
 _MIB = 2**20
+_OURS = (OURS, OURS_AIOHTTP)
 
 
 def middle(rounds: list[Any], key: str) -> float | None:
@@ -24,7 +25,7 @@ def measure_table(name: str, run: dict[str, Any]) -> Table:
     if not results:
         return "", [], []
     title, heads, body = _MAKERS[name](results)
-    return title.format(**run["effort"]), heads, body
+    return title.format(**run["effort"]), [head.format(**run["effort"]) for head in heads], body
 
 
 def ratio_table(found: dict[str, float]) -> Table:
@@ -45,6 +46,7 @@ def ratios(results: dict[str, Any]) -> dict[str, float]:
     found = {
         **_get_ratios(results.get("gets", {})),
         **_row_ratios(results.get("rows", {})),
+        **_walk_ratios(results.get("walks", {})),
         "import / import httpx": _over(*_import_times(results.get("imports", {}), OURS, "httpx, bare")),
     }
     return {name: value for name, value in found.items() if value is not None}
@@ -68,10 +70,21 @@ def _get_ratios(gets: dict[str, Any]) -> dict[str, float | None]:
 def _row_ratios(rows: dict[str, Any]) -> dict[str, float | None]:
     rate = _middles(rows, "rows_per_cpu_second")
     found: dict[str, float | None] = {}
-    for name in (OURS, OURS_AIOHTTP):
+    for name in _OURS:
         for case in rate.get(name, {}):
             best = _most(rate[peer].get(case) for peer in PEERS if peer in rate)
             found[f"rows, pages of {case}, {name} / best peer"] = _over(rate[name][case], best)
+    return found
+
+
+def _walk_ratios(walks: dict[str, Any]) -> dict[str, float | None]:
+    seconds = {name: middle(cases["read"], "seconds") for name, cases in walks.items()}
+    best = _least(seconds.get(name) for name in PEERS)
+    found = {f"walk at leisure, {name} / best peer": _over(seconds.get(name), best) for name in _OURS}
+    for name in _OURS:
+        found[f"pages ahead / one by one, speed of {name}"] = middle(
+            walks.get(name, {}).get("sprint", []), "speed_up"
+        )
     return found
 
 
@@ -129,6 +142,22 @@ def _rows(results: dict[str, Any]) -> Table:
         for name, rounds in results.items()
     ]
     return "Typed rows per second of CPU", ["client", *(f"pages of {case}" for case in cases)], body
+
+
+def _walks(results: dict[str, Any]) -> Table:
+    body = [
+        [name, *(_seconds(middle(*each)) for each in _walk_cells(cases))] for name, cases in results.items()
+    ]
+    heads = ["client", "{walk} pages at leisure", "{sprint} pages one by one", "{ahead} ahead"]
+    return "Seconds of a walk, {latency} s a page for the server, and for the reader at leisure", heads, body
+
+
+def _walk_cells(cases: dict[str, list[Any]]) -> list[tuple[list[Any], str]]:
+    return [(cases["read"], "seconds"), (cases["sprint"], "serial"), (cases["sprint"], "ahead")]
+
+
+def _seconds(value: float | None) -> str:
+    return "" if value is None else f"{value:.2f}"
 
 
 def _imports(results: dict[str, Any]) -> Table:
@@ -191,6 +220,7 @@ _MAKERS = {
     "gets": _gets,
     "burst": _burst,
     "rows": _rows,
+    "walks": _walks,
     "imports": _imports,
     "memory": _memory,
     "layers": _layers,

@@ -73,6 +73,31 @@ async def rows(session: Session, *, size: int, count: int) -> Measurement:
     return {"rows_per_cpu_second": count / cpu, "rows_per_second": count / wall}
 
 
+async def walks(session: Session, *, pages: int, pause: float) -> Measurement:
+    """Walk through pages of 100 rows, with a reader who takes ``pause`` seconds for each; a get goes before."""
+    await session.get()
+    began = time.perf_counter()
+    await _walk(session, 100, 100 * pages, pause)
+    return {"seconds": time.perf_counter() - began}
+
+
+async def sprints(session: Session, *, pages: int, ahead: int) -> Measurement:
+    """Walk through pages of 100 rows without a pause, one by one and then with ``ahead`` of them ahead."""
+    if session.ahead is None:
+        raise TypeError("This client fetches no pages ahead.")
+    seconds = []
+    for number in (0, ahead):
+        began, left = time.perf_counter(), 100 * pages
+        walk: Any = session.ahead(100, number)
+        async for _ in walk:
+            left -= 1
+            if not left:
+                break
+        seconds.append(time.perf_counter() - began)
+        await walk.aclose()
+    return {"serial": seconds[0], "ahead": seconds[1], "speed_up": seconds[0] / seconds[1]}
+
+
 async def memory(session: Session, *, size: int, count: int) -> Measurement:
     """Walk through ``count`` rows twice: once for the process's size, once for what Python allocates."""
     await _walk(session, size, 20 * size)
@@ -100,13 +125,15 @@ async def layers(session: Session, *, in_flight: int, seconds: float) -> Measure
     return {"cpu_us": each, "layers": {name: each * n / total for name, n in samples.most_common()}}
 
 
-async def _walk(session: Session, size: int, count: int) -> None:
+async def _walk(session: Session, size: int, count: int, pause: float = 0.0) -> None:
     if session.rows is None:
         raise TypeError("This client has no lists.")
     walk = await session.rows(size)
     left = count
     async for _ in walk:
         left -= 1
+        if pause and left % size == 0:
+            await asyncio.sleep(pause)
         if not left:
             break
     if close := getattr(walk, "aclose", None):
@@ -158,7 +185,7 @@ def working(name: str, url: str) -> Iterator[Take]:
 def _run(pipe: "Connection[Any, Any]", name: str, url: str) -> None:
     machine.pin(machine.CLIENT)
     machine.allow_many_sockets()
-    measures = {measure.__name__: measure for measure in (gets, burst, rows, memory, layers)}
+    measures = {measure.__name__: measure for measure in (gets, burst, rows, walks, sprints, memory, layers)}
     with asyncio.Runner() as runner:
         manager = CLIENTS[name].session(url)
         session = runner.run(_enter(manager))
