@@ -74,7 +74,7 @@ async def rows(session: Session, *, size: int, count: int) -> Measurement:
 
 
 async def walks(session: Session, *, pages: int, pause: float) -> Measurement:
-    """Walk through pages of 100 rows, with a reader who takes ``pause`` seconds for each; a get goes before."""
+    """After one get, walk through pages of 100 rows with a reader who takes ``pause`` seconds for each."""
     await session.get()
     began = time.perf_counter()
     await _walk(session, 100, 100 * pages, pause)
