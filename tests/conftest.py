@@ -1,5 +1,7 @@
 """Fixtures that every test may ask for, and how long properties are searched."""
 
+import signal
+from collections.abc import Iterator
 from contextvars import ContextVar
 
 import pytest
@@ -16,6 +18,14 @@ settings.load_profile("quick")
 def anyio_backend(request: pytest.FixtureRequest) -> str:
     """Every async test runs on both event loops."""
     return str(request.param)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _heeded_interrupts() -> Iterator[None]:
+    """A run in a shell's background ignores Ctrl-C, and so would all that tests interrupt."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(autouse=True)
