@@ -1,6 +1,5 @@
 """One aiohttp connection: a session whose connector holds a single socket."""
 
-import asyncio
 from collections.abc import AsyncIterable, AsyncIterator
 from functools import lru_cache
 from ssl import SSLContext
@@ -19,7 +18,6 @@ from cloudplatform_async._transport.slots import Origin, Slot
 from cloudplatform_async._transport.stale import as_stale
 from cloudplatform_async._transport.wire_headers import WireHeaders
 
-_NEVER = 10.0**9  # seconds: how long a connection may be idle is the pool's affair
 _NOT_ADDED = ("User-Agent", "Accept", "Accept-Encoding")  # and a type where there is a body
 
 
@@ -40,7 +38,7 @@ class AiohttpSlot(Slot):
         super().__init__(origin)
         self._proxy = None if proxy is None else URL(str(proxy), encoded=True)
         self._answer: aiohttp.ClientResponse | None = None
-        self._connector = Connector(ssl=tls, limit=0, keepalive_timeout=_NEVER, use_dns_cache=False)
+        self._connector = Connector(tls)
         self._session = aiohttp.ClientSession(
             connector=self._connector,
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -89,7 +87,7 @@ class AiohttpSlot(Slot):
             self._answer.close()
         self._connector.abort()
         await self._session.close()
-        await asyncio.sleep(0)  # in which the event loop closes the socket
+        await self._connector.wait_aborted()
 
     def check_end(self) -> None:
         """Tell the end of a body without a length from a reset, which aiohttp takes for the same.

@@ -1,6 +1,10 @@
 """What is particular to the aiohttp transport: where it runs, and what it keeps to itself."""
 
+import asyncio
+import gc
+import ssl
 import sys
+import threading
 from collections.abc import AsyncIterator
 
 import aiohttp
@@ -11,7 +15,18 @@ import trio
 from cloudplatform_async._transport.aiohttp import AiohttpTransport
 from cloudplatform_async._transport.aiohttp_errors import connect_failure, read_failure, send_failure
 from cloudplatform_async.errors import ConfigurationError
-from tests.transport.servers import Server, answer, close_on_second, fetch, get, hang, request_for, send
+from tests.transport.servers import (
+    Server,
+    answer,
+    close_on_second,
+    fetch,
+    get,
+    hang,
+    identified,
+    request_for,
+    send,
+    trusting,
+)
 
 BARE = [b"authorization", b"host"]
 
@@ -121,6 +136,33 @@ async def test_no_error_carries_aiohttps_frames() -> None:
         frames = frames.tb_next
     assert caught.value.__cause__ is None
     assert caught.value.__context__ is None
+
+
+def test_a_request_cancelled_as_its_tls_handshake_ends_leaves_no_socket() -> None:
+    """Not even while the server keeps it waiting for its farewell."""
+    released, request = threading.Event(), list[asyncio.Task[bytes]]()
+
+    class Cancelling(ssl.SSLObject):
+        def do_handshake(self) -> None:
+            super().do_handshake()
+            server.loop.call_soon_threadsafe(released.wait)
+            request[0].cancel()
+
+    async def cancel(url: str) -> None:
+        context = trusting()
+        context.sslobject_class = Cancelling
+        transport = AiohttpTransport(verify=context)
+        request.append(asyncio.create_task(get(transport, url)))
+        with pytest.raises(asyncio.CancelledError):
+            await request[0]
+        await transport.aclose()
+
+    with Server(hang, tls=identified()) as server:
+        try:
+            asyncio.run(cancel(server.url))
+            gc.collect()
+        finally:
+            released.set()
 
 
 def all_errors() -> list[type[Exception]]:
