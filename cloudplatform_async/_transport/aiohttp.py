@@ -2,9 +2,8 @@
 
 import asyncio
 import ssl
-from collections.abc import Coroutine
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import httpx
 
@@ -67,7 +66,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         """Requests in the queue for a connection."""
         return self._pool.waiting
 
-    def handle_async_request(self, request: httpx.Request) -> Coroutine[Any, Any, httpx.Response]:
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send one request; the response's stream gives the raw bytes, still compressed.
 
         Raises:
@@ -76,7 +75,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             httpx.TransportError: Any other failure of the network, or of a transport that is closed.
             RuntimeError: The event loop is not asyncio's.
         """
-        return self._pool.send(request)  # its coroutine: one less for the event loop to pass through
+        return await self._pool.send(request)
 
     async def aclose(self) -> None:
         """Close all connections at once; requests in flight or queued end with ``httpx.CloseError``."""

@@ -2,9 +2,7 @@
 
 import importlib.util
 import ssl
-from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any
 
 import httpx
 
@@ -66,7 +64,7 @@ class PooledTransport(httpx.AsyncBaseTransport):
         """Requests in the queue for a connection."""
         return self._pool.waiting
 
-    def handle_async_request(self, request: httpx.Request) -> Coroutine[Any, Any, httpx.Response]:
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send one request; the response's stream gives the raw bytes, still compressed.
 
         Raises:
@@ -74,7 +72,7 @@ class PooledTransport(httpx.AsyncBaseTransport):
             httpx.PoolTimeout: No connection came free in time; nothing was sent.
             httpx.TransportError: Any other failure of the network, or of a transport that is closed.
         """
-        return self._pool.send(request)  # its coroutine: one less for the event loop to pass through
+        return await self._pool.send(request)
 
     async def aclose(self) -> None:
         """Close all connections at once; requests in flight or queued end with ``httpx.CloseError``."""

@@ -114,7 +114,7 @@ class SlotPool:
         if not self._admission.take():
             timeouts = request.extensions.get("timeout")
             await self._admission.acquire(timeouts.get("pool") if timeouts else None)
-        slot = None
+        taken = False
         try:
             departure = departure_of(request)
             if departure is not None and not departure.may_leave():
@@ -122,8 +122,9 @@ class SlotPool:
                     "The endpoint group was closed while this request waited for a connection."
                 )
             slot = await self._find_or_open(request)
+            taken = True
         finally:
-            if slot is None:
+            if not taken:
                 self._admission.release()
         self._busy.add(slot)
         return slot
