@@ -1,7 +1,7 @@
 """Reads the raw bytes of an answer and inflates them within a bound."""
 
 import zlib
-from inspect import isasyncgen
+from types import AsyncGeneratorType
 from typing import cast
 
 import httpx
@@ -41,7 +41,7 @@ async def read_body(
                 raise ResponseTooLargeError(f"The body is larger than max_response_bytes ({limit} bytes).")
             chunks.append(part)
     finally:
-        if isasyncgen(raw):
+        if isinstance(raw, AsyncGeneratorType):
             await raw.aclose()  # one that is left half-way is a warning on trio, and a late end on asyncio
         await body.aclose()
     if inflater and chunks:
