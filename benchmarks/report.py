@@ -62,8 +62,10 @@ def _get_ratios(gets: dict[str, Any]) -> dict[str, float | None]:
         for name in ("openai, aiohttp", "aiohttp, bare"):
             other = cost.get(name, {}).get(case)
             found[f"get at {case} in flight, ours on aiohttp / {name}"] = _over(aiohttp.get(case), other)
-    known = [value for value in ours.values() if value]
-    found["dearest get / cheapest, default transport"] = max(known) / min(known) if known else None
+    for start in (1, 16):
+        known = [value for case, value in ours.items() if value and int(case) >= start]
+        name = f"dearest get / cheapest from {start} in flight up, default transport"
+        found[name] = max(known) / min(known) if known else None
     return found
 
 
