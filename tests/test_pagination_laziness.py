@@ -46,6 +46,18 @@ async def test_a_peek_costs_one_request(paging: Paging, peek: Peek) -> None:
         assert listing.asked == [1]
 
 
+async def test_the_second_item_starts_the_pages_ahead_where_it_stands_on_the_next_page_too() -> None:
+    """That page and those behind it go out together."""
+    listing = Listing(names(20), "page", limit=1, gates={2: anyio.Event()})
+    async with client_of(listing) as client, anyio.create_task_group() as tasks:
+        walk = client.projects.iter_all(ahead=3)
+        await anext(walk)
+        tasks.start_soon(anext, walk)
+        await settle()
+        assert sorted(listing.asked) == [1, 2, 3, 4]
+        listing.gates[2].set()
+
+
 @pytest.mark.parametrize("paging", PAGINGS)
 @pytest.mark.parametrize("ahead", [0, 1, 4])
 async def test_the_second_item_starts_the_pages_ahead(paging: Paging, ahead: int) -> None:

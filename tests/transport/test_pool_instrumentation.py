@@ -4,12 +4,14 @@ import json
 import ssl
 import subprocess
 import sys
+from importlib.metadata import requires
 from pathlib import Path
 
 import httpx
 import pytest
 import respx
 
+from cloudplatform_async import AsyncClient
 from cloudplatform_async._transport.pool import PooledTransport
 from cloudplatform_async._transport.tls import TLSSettings
 from cloudplatform_async.errors import ConfigurationError
@@ -45,6 +47,27 @@ async def test_a_wrapper_round_httpxs_transport_sees_each_request(monkeypatch: p
         await get(transport, f"{server.url}/second")
         await transport.aclose()
     assert seen == ["/first", "/second"]
+
+
+async def test_a_call_on_a_kept_connection_imports_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A module that is looked for in vain costs as much as the rest of a call."""
+
+    class Spy:
+        def find_spec(self, name: str, *_: object) -> None:
+            sought.append(name)
+
+    sought: list[str] = []
+    with Server(answer) as server:
+        async with AsyncClient(base_url=f"{server.url}/v1", api_key="key") as client:
+            await client.request("GET", "/projects/prj_1", model=None)
+            monkeypatch.setattr(sys, "meta_path", [Spy(), *sys.meta_path])
+            await client.request("GET", "/projects/prj_1", model=None)
+    assert sought == []
+
+
+def test_what_httpcore_looks_for_at_each_call_is_installed_with_the_package() -> None:
+    """Its own dependencies leave sniffio out, and so does anyio by now."""
+    assert any(each.startswith("sniffio") for each in requires("cloudplatform-async") or [])
 
 
 async def test_a_callers_trace_is_called_for_each_request() -> None:
