@@ -102,8 +102,9 @@ class PageSource(Generic[T]):
     async def fetch(self, position: Position) -> Fetched[T]:
         """Fetch the page at a position."""
         target = self._target(position)
+        group = self._group if position.link is None else group_of(target)
         response = await self.sender.send(
-            Call(method="GET", target=target, group=self._group, scope=self.scope, decode=self._read)
+            Call(method="GET", target=target, group=group, scope=self.scope, decode=self._read)
         )
         envelope, facts = response.data
         page = self._page(envelope.data, facts, position, response.request_id)

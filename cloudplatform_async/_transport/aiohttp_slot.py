@@ -18,7 +18,8 @@ from cloudplatform_async._transport.slots import Origin, Slot
 from cloudplatform_async._transport.stale import as_stale
 from cloudplatform_async._transport.wire_headers import WireHeaders
 
-_NOT_ADDED = ("User-Agent", "Accept", "Accept-Encoding")  # and a type where there is a body
+_NOT_ADDED = ("User-Agent", "Accept", "Accept-Encoding")
+_TYPED = frozenset({"POST", "PUT", "PATCH"})  # to which aiohttp adds a type, with a body or without
 
 
 class AiohttpSlot(Slot):
@@ -56,7 +57,7 @@ class AiohttpSlot(Slot):
                 request.method,
                 _url(request.url),
                 headers=headers,
-                skip_auto_headers=_not_to_add(headers, body),
+                skip_auto_headers=_not_to_add(headers, request.method, body),
                 data=body,
                 allow_redirects=False,
                 timeout=_timeout(request),
@@ -169,9 +170,10 @@ def _headers(request: httpx.Request, *, streamed: bool) -> CIMultiDict[str]:
     return headers
 
 
-def _not_to_add(headers: CIMultiDict[str], body: object) -> list[str] | None:
+def _not_to_add(headers: CIMultiDict[str], method: str, body: object) -> list[str] | None:
     """List the headers that aiohttp would add of its own accord."""
-    names = _NOT_ADDED if body is None else (*_NOT_ADDED, "Content-Type")
+    is_typed = body is not None or method in _TYPED
+    names = (*_NOT_ADDED, "Content-Type") if is_typed else _NOT_ADDED
     return [name for name in names if name not in headers] or None
 
 

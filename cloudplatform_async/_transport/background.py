@@ -98,11 +98,11 @@ class _AsyncioJob(Generic[T]):
             finally:
                 self._end()  # a turn of the loop before the task's own callback
 
+        self._forget = forget  # before the task, which may end while it is made (an eager task factory)
         self._ended = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._task = self._loop.create_task(run())
         self._task.add_done_callback(self._keep)
-        self._forget = forget
 
     def _keep(self, task: "asyncio.Task[T]") -> None:
         if not task.cancelled():

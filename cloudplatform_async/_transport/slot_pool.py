@@ -155,7 +155,9 @@ class SlotPool:
         response = None
         try:
             if not self.closed:
-                response = await (slot.send(request) if slot.used else self._open(slot, request))
+                # A call of the client is in a scope of its own, which closing the client cancels.
+                is_scoped = slot.used and departure_of(request) is not None
+                response = await (slot.send(request) if is_scoped else self._open(slot, request))
         finally:
             if response is None:
                 await self.discard(slot)
@@ -164,7 +166,7 @@ class SlotPool:
         return response
 
     async def _open(self, slot: Slot, request: httpx.Request) -> httpx.Response | None:
-        """Send a slot's first request; `aclose` cancels it, for there may be no socket to close yet."""
+        """Send a request that `aclose` can cancel: there may be no socket yet, or httpx may open another."""
         try:
             with CancelScope() as slot.opening:
                 return await slot.send(request)

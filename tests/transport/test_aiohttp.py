@@ -63,6 +63,18 @@ async def test_no_header_is_added() -> None:
 
 
 @pytest.mark.asyncio
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+async def test_no_type_is_added_to_a_request_without_a_body(method: str) -> None:
+    """API contract §1: `Content-Type` only where there is a body."""
+    transport = AiohttpTransport()
+    with Server(answer) as server:
+        response = await transport.handle_async_request(httpx.Request(method, server.url))
+        await response.aread()
+        await transport.aclose()
+    assert b"content-type" not in bytes(server.received).lower()
+
+
+@pytest.mark.asyncio
 async def test_no_cookie_is_kept_and_no_redirect_is_followed() -> None:
     """Both are the caller's to see."""
     moved = b"HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\nSet-Cookie: a=b\r\nContent-Length: 0\r\n\r\n"
