@@ -23,12 +23,12 @@ class Effort:
 
     Attributes:
         rounds: Of gets, rows and imports; a burst takes at most three.
-        seconds: Of one measure of gets.
+        seconds: Of one measure of gets, and at least of one of rows.
         in_flight: Calls under way at the same time.
         burst: Gets at once.
         latency: Of the server in a burst, in seconds.
         limit: Seconds after which a burst is given up.
-        row_count: Rows to walk through for the rate.
+        row_count: Rows of one walk for the rate.
         walk: Pages to read at leisure from the slow server.
         sprint: Pages to read from it as fast as they come.
         ahead: Pages to fetch ahead then.
@@ -110,7 +110,8 @@ def rows(effort: Effort, names: list[str]) -> Results:
         for name in _interleaved(names, effort.rounds):
             with worker.working(name, server.url) as take:
                 for size in PAGE_SIZES:
-                    results[name][str(size)].append(take(worker.rows, size=size, count=effort.row_count))
+                    options = {"size": size, "count": effort.row_count, "seconds": effort.seconds}
+                    results[name][str(size)].append(take(worker.rows, **options))
     return results
 
 

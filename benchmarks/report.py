@@ -1,6 +1,7 @@
-"""Results as tables: medians over the rounds, and the ratios that the project promises."""
+"""Results as tables: medians over the rounds, and the ratios that the project promises, taken in pairs."""
 
 from collections.abc import Iterable
+from functools import partial
 from statistics import median
 from typing import Any
 
@@ -15,8 +16,17 @@ _OURS = (OURS, OURS_AIOHTTP)
 
 def middle(rounds: list[Any], key: str) -> float | None:
     """The median over those rounds that ended, of what has no errors."""
-    values = [each[key] for each in rounds if each is not None and not each.get("errors")]
-    return median(values) if values else None
+    return _median(each[key] for each in rounds if _is_whole(each))
+
+
+def _is_whole(measurement: Any) -> bool:
+    """Tell whether a measure ended, without errors."""
+    return measurement is not None and not measurement.get("errors")
+
+
+def _median(values: Iterable[float]) -> float | None:
+    known = list(values)
+    return median(known) if known else None
 
 
 def measure_table(name: str, run: dict[str, Any]) -> Table:
@@ -53,40 +63,42 @@ def ratios(results: dict[str, Any]) -> dict[str, float]:
 
 
 def _get_ratios(gets: dict[str, Any]) -> dict[str, float | None]:
-    cost = _middles(gets, "cpu_us")
-    ours, aiohttp = cost.get(OURS, {}), cost.get(OURS_AIOHTTP, {})
     found: dict[str, float | None] = {}
+    defaults = [name for name in PEERS if "aiohttp" not in name]
     for case in ("64", "256"):
-        best = _least(cost[name].get(case) for name in PEERS if name in cost and "aiohttp" not in name)
-        found[f"get at {case} in flight / best peer's default"] = _over(ours.get(case), best)
+        in_case = {name: cases.get(case, []) for name, cases in gets.items()}
+        over = partial(_paired, in_case, "cpu_us")
+        found[f"get at {case} in flight / best peer's default"] = _most(over(OURS, each) for each in defaults)
         for name in ("openai, aiohttp", "aiohttp, bare"):
-            other = cost.get(name, {}).get(case)
-            found[f"get at {case} in flight, ours on aiohttp / {name}"] = _over(aiohttp.get(case), other)
+            found[f"get at {case} in flight, ours on aiohttp / {name}"] = over(OURS_AIOHTTP, name)
     for start in (1, 16):
-        known = [value for case, value in ours.items() if value and int(case) >= start]
-        name = f"dearest get / cheapest from {start} in flight up, default transport"
-        found[name] = max(known) / min(known) if known else None
+        for key, cost in (("cpu_us", "get"), ("user_us", "get in user time")):
+            cases = {case: each for case, each in gets.get(OURS, {}).items() if int(case) >= start}
+            name = f"dearest {cost} / cheapest from {start} in flight up, default transport"
+            found[name] = _spread(list(cases.values()), key)
     return found
 
 
 def _row_ratios(rows: dict[str, Any]) -> dict[str, float | None]:
-    rate = _middles(rows, "rows_per_cpu_second")
     found: dict[str, float | None] = {}
     for name in _OURS:
-        for case in rate.get(name, {}):
-            best = _most(rate[peer].get(case) for peer in PEERS if peer in rate)
-            found[f"rows, pages of {case}, {name} / best peer"] = _over(rate[name][case], best)
+        for case in rows.get(name, {}):
+            in_case = {client: cases[case] for client, cases in rows.items()}
+            found[f"rows, pages of {case}, {name} / best peer"] = _least(
+                _paired(in_case, "rows_per_cpu_second", name, peer) for peer in PEERS
+            )
     return found
 
 
 def _walk_ratios(walks: dict[str, Any]) -> dict[str, float | None]:
-    seconds = {name: middle(cases["read"], "seconds") for name, cases in walks.items()}
-    best = _least(seconds.get(name) for name in PEERS)
-    found = {f"walk at leisure, {name} / best peer": _over(seconds.get(name), best) for name in _OURS}
+    reads = {name: cases["read"] for name, cases in walks.items()}
+    found: dict[str, float | None] = {}
     for name in _OURS:
-        found[f"pages ahead / one by one, speed of {name}"] = middle(
-            walks.get(name, {}).get("sprint", []), "speed_up"
+        found[f"walk at leisure, {name} / best peer"] = _most(
+            _paired(reads, "seconds", name, peer) for peer in PEERS
         )
+        sprint = walks.get(name, {}).get("sprint", [])
+        found[f"pages ahead / one by one, speed of {name}"] = middle(sprint, "speed_up")
     return found
 
 
@@ -94,10 +106,21 @@ def _import_times(imports: dict[str, Any], *names: str) -> list[float | None]:
     return [median(imports[name]["seconds"]) if name in imports else None for name in names]
 
 
-def _middles(results: dict[str, Any], key: str) -> dict[str, dict[str, float | None]]:
-    return {
-        name: {case: middle(rounds, key) for case, rounds in cases.items()} for name, cases in results.items()
-    }
+def _paired(results: dict[str, list[Any]], key: str, name: str, other: str) -> float | None:
+    """The median over the rounds of one client's figure over another's, which were taken one after the other.
+
+    The speed of a machine drifts from round to round; within one it drifts less.
+    """
+    pairs = zip(results.get(name, []), results.get(other, []), strict=False)
+    return _median(one[key] / two[key] for one, two in pairs if _is_whole(one) and _is_whole(two))
+
+
+def _spread(cases: list[list[Any]], key: str) -> float | None:
+    """The dearest case over the cheapest, each as the median over the rounds of its share of a round."""
+    rounds = [each for each in zip(*cases, strict=False) if all(map(_is_whole, each))]
+    shares = [[one[key] / sum(other[key] for other in each) for one in each] for each in rounds]
+    middles = [median(case) for case in zip(*shares, strict=True)]
+    return max(middles) / min(middles) if middles else None
 
 
 def _gets(results: dict[str, Any]) -> Table:

@@ -18,6 +18,7 @@ from cloudplatform_async.errors import CloudPlatformError
 __all__ = ["Drift", "Page", "Pages", "Paginator"]
 
 T = TypeVar("T")
+_R = TypeVar("_R")
 
 
 class Paginator(Generic[T]):
@@ -62,8 +63,9 @@ class Paginator(Generic[T]):
         return self
 
     async def __anext__(self) -> T:
-        if not self._rows and not await self._more():
-            raise StopAsyncIteration
+        while not self._rows:
+            if not await self._more():
+                raise StopAsyncIteration
         return self._rows.pop()
 
     def pages(self) -> "Pages[T]":
@@ -114,7 +116,7 @@ class Paginator(Generic[T]):
 
     async def _more(self) -> bool:
         """Get more rows to hand out: what was held back at first, else those of the next page."""
-        self._stream.look_ahead(self._left)
+        await self._checked(self._stream.look_ahead(self._left))
         if self._held:
             self._rows, self._held = self._held, []
             return True
@@ -127,21 +129,25 @@ class Paginator(Generic[T]):
         """
         while self._left > 0:
             is_first = self._stream.current is None
-            try:
-                fetched = await self._stream.turn()
-            except CloudPlatformError as error:
-                error.checkpoint = self.checkpoint
-                raise
+            fetched = await self._checked(self._stream.turn())
             if fetched is None:
                 return False
             self._take(fetched)
             if is_first:
                 self._held, self._rows = self._rows[:-1], self._rows[-1:]
             else:
-                self._stream.look_ahead(self._left)
+                await self._checked(self._stream.look_ahead(self._left))
             if self._rows:
                 return True
         return False
+
+    async def _checked(self, step: Awaitable[_R]) -> _R:
+        """Take a step of the walk; an error of it says where the walk stands."""
+        try:
+            return await step
+        except CloudPlatformError as error:
+            error.checkpoint = self.checkpoint
+            raise
 
     def _take(self, fetched: Fetched[T]) -> None:
         """Make a page the current one: without what was handed out before, and no more than is wanted."""
@@ -160,7 +166,7 @@ class Paginator(Generic[T]):
     async def _next_page(self) -> Page[T] | None:
         """Hand out what is left of the current page, else the next."""
         if not self._rows and not self._held:
-            self._stream.look_ahead(self._left)
+            await self._checked(self._stream.look_ahead(self._left))
             if not await self._turn():
                 return None
         rows = [*self._held, *self._rows]

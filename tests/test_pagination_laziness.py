@@ -10,8 +10,9 @@ import httpx
 import pytest
 from attrs import define, field
 
-from cloudplatform_async import Paginator, RetryPolicy
+from cloudplatform_async import AsyncClient, Paginator, RetryPolicy
 from tests.resources.listing import PAGINGS, Listing, Paging, answer, client_of, names, settle
+from tests.transport.servers import Peer, Server, Transport, everywhere
 
 pytestmark = pytest.mark.anyio
 
@@ -95,6 +96,32 @@ async def test_a_consumer_may_dwell_on_any_item(paging: Paging) -> None:
             await settle()
             page = position // 10 + 1
             assert max(listing.asked) == (1 if position == 0 else min(4, page + 1))
+
+
+@everywhere
+async def test_a_consumer_that_never_pauses_has_its_next_page_under_way_too(
+    transport_class: type[Transport],
+) -> None:
+    """The request is with the server before a page's items are worked on, without a turn of the loop."""
+    with Server(_page) as server:
+        async with AsyncClient(
+            api_key="key", base_url=f"{server.url}/v1", transport=transport_class()
+        ) as client:
+            count = 0
+            async for _ in client.projects.iter_all(ahead=1):
+                count += 1
+                if count % 2 == 0:  # the second item starts the pages ahead
+                    server.wait_for_requests(min(3, count // 2 + 1))
+    assert (count, server.requests) == (6, 3)
+
+
+def _page(peer: Peer, request: bytes) -> None:
+    """Answer with a numbered page of two items, the third of them the last."""
+    number = int(request.partition(b"page=")[2].partition(b" ")[0] or 1)
+    whole = answer(names(6)[2 * number - 2 : 2 * number], meta={"page": number, "limit": 2, "total": 6})
+    peer.transport.write(
+        b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(whole.content), whole.content)
+    )
 
 
 @pytest.mark.parametrize("paging", PAGINGS)

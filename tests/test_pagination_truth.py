@@ -13,6 +13,7 @@ from cloudplatform_async import (
     NotFoundError,
     PaginationError,
     PaginationLoopError,
+    RateLimitError,
     ResponseDecodeError,
 )
 from tests.resources.listing import ORIGIN, PAGINGS, Listing, Paging, answer, client_of, names, read, settle
@@ -154,7 +155,7 @@ async def test_a_list_that_grows_or_shrinks_is_followed_to_its_end(change: int, 
         async with client_of(listing) as client:
             async for item in client.projects.iter_all(ahead=ahead):
                 ids.append(item.id)
-                if len(ids) == 5:
+                if len(ids) == 1:  # the pages ahead are under way from the second item on
                     listing.ids = names(50 + change)
                     listing.scripted = {page: lambda: httpx.Response(404) for page in range(10, 20)}
         return ids
@@ -315,3 +316,19 @@ async def test_a_page_that_does_not_exist_is_the_servers_error(paging: Paging) -
 def _id_of(item: Any) -> str:
     found: str = item["id"] if isinstance(item, dict) else item.id
     return found
+
+
+async def test_a_followed_link_counts_against_the_limits_of_where_it_leads() -> None:
+    """A 429 from there holds back its own endpoint group, and not that of the list."""
+    link = {"next": f"{ORIGIN}/v1/archive?page=2"}
+    scripted = {
+        1: lambda: answer(["a"], links=link),
+        2: lambda: httpx.Response(429, headers={"retry-after": "60"}),
+    }
+    async with client_of(Listing([], scripted=scripted), timeout=5) as client:
+        with pytest.raises(RateLimitError):
+            await client.projects.iter_all(ahead=0).collect()
+        assert await client.projects.iter_all().first()
+        with pytest.raises(RateLimitError) as caught:
+            await client.request("GET", "/archive")
+    assert caught.value.outcome == "not_sent"

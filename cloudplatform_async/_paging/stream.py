@@ -7,7 +7,8 @@ from cloudplatform_async._paging.overlap import Drift, Overlap
 from cloudplatform_async._paging.source import Fetched, PageSource
 from cloudplatform_async._paging.window import Window
 from cloudplatform_async._protocol.page_walk import Position, page_exists
-from cloudplatform_async.errors import PaginationError
+from cloudplatform_async._transport.background import set_out
+from cloudplatform_async.errors import ClientStateError, PaginationError
 
 T = TypeVar("T")
 
@@ -64,19 +65,30 @@ class PageStream(Generic[T]):
     def _next_position(self) -> Position | None:
         return self._source.follow(self.current) if self.current else self._start
 
-    def look_ahead(self, items: float) -> None:
-        """Fetch what follows in the background.
+    async def look_ahead(self, items: float) -> None:
+        """Fetch what follows in the background; its requests are under way when this returns.
 
         Args:
             items: How many more than the current page's are wanted; no page beyond them is fetched.
+
+        Raises:
+            ClientStateError: When the walk is closed meanwhile.
         """
         if self.current is None or not self._ahead or self._is_over:
             return
         facts = self.current.facts
         size = facts.limit or self._source.limit or facts.count or 1
+        before = len(self._window)
         while len(self._window) < self._ahead and len(self._window) * size < items:
             if not self._start_next(self.current):
                 break
+        if len(self._window) > before:
+            await set_out()
+            self._check_open()
+
+    def _check_open(self) -> None:
+        if self._is_over:
+            raise ClientStateError("The walk was closed while its next pages were asked for.")
 
     def _start_next(self, current: Fetched[T]) -> bool:
         last, facts = self._window.last, current.facts

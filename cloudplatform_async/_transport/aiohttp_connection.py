@@ -81,7 +81,6 @@ class Connector(aiohttp.TCPConnector):
         """Close the socket at once, with nothing more sent."""
         if self._wire is not None:
             self._wire.abort()
-            return
         # A connection that was given up as its TLS handshake ended would wait for the peer's farewell.
         for sock in self._sockets:
             with suppress(OSError):  # it is closed, or was never connected

@@ -4,14 +4,18 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from contextvars import copy_context
+from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
 
 from anyio import current_time
+from anyio.lowlevel import checkpoint
 
 from cloudplatform_async.errors import ClientStateError
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
+
+_TURNS_TO_SEND = 4  # of the event loop: one to begin, two in which httpx gives way, one for trio's order
 
 
 class Job(Protocol[T_co]):
@@ -62,6 +66,16 @@ class Background:
             job.cancel()
         for job in jobs:
             await job.ended()
+
+
+async def set_out() -> None:
+    """Let jobs that were just started send their requests, on connections that are open.
+
+    Else they would wait for a pause of whoever started them: code that works on without one holds the loop.
+    """
+    give_way = checkpoint if running_asyncio_loop() is None else partial(asyncio.sleep, 0)
+    for _ in range(_TURNS_TO_SEND):
+        await give_way()
 
 
 def running_asyncio_loop() -> asyncio.AbstractEventLoop | None:
@@ -149,9 +163,6 @@ class _TrioJob(Generic[T]):
 
         with self._scope:
             self._outcome = await outcome.acapture(self._function)
-        self._end()  # where it never began
-
-    def _end(self) -> None:
         self._ended.set()
         self._forget(self)
 

@@ -69,12 +69,9 @@ class HttpxSlot(Slot):
         """Whether the socket is quiet: an idle one that can be read from was closed by the peer."""
         if self._stream is None:
             return True
-        try:
-            if self._is_quiet is None:
-                self._is_quiet = quiet_check(self._stream)
-            return self._is_quiet()
-        except ValueError:  # trio's word for a socket that httpcore has closed
-            return False
+        if self._is_quiet is None:
+            self._is_quiet = quiet_check(self._stream)
+        return self._is_quiet()
 
     async def aclose(self) -> None:
         """Close the socket, also one that httpx lost hold of when a TLS handshake was cancelled."""

@@ -2,6 +2,7 @@
 
 import select
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Protocol
 
 
@@ -40,5 +41,12 @@ def quiet_check(stream: NetworkStream) -> Callable[[], bool]:
     """Prepare the check of a connection; httpx's own looks the socket up and registers it each time."""
     socket = stream.get_extra_info("socket")
     if socket is None or not hasattr(select, "poll"):  # as on Windows
-        return lambda: not stream.get_extra_info("is_readable")
+        return partial(_seems_quiet, stream)
     return QuietSocket(socket).is_quiet
+
+
+def _seems_quiet(stream: NetworkStream) -> bool:
+    try:
+        return not stream.get_extra_info("is_readable")
+    except ValueError:  # trio's word for a socket that httpcore has closed
+        return False

@@ -68,10 +68,7 @@ class SlotPool:
     def failure(self, error: httpx.TransportError, request: httpx.Request) -> httpx.TransportError:
         """What to raise for an error of a request: once the pool is closed, that was the reason."""
         if self.closed and not isinstance(error, httpx.CloseError):
-            cause, error = (
-                error,
-                httpx.CloseError("The transport was closed while the request was in flight."),
-            )
+            cause, error = error, httpx.CloseError(_CLOSED_IN_FLIGHT)
             error.__cause__ = cause
         error.request = request
         return error
@@ -159,9 +156,9 @@ class SlotPool:
                 is_scoped = slot.used and departure_of(request) is not None
                 response = await (slot.send(request) if is_scoped else self._open(slot, request))
         finally:
-            if response is None:
+            if response is None or self.closed:
                 await self.discard(slot)
-        if response is None:
+        if response is None or self.closed:
             raise httpx.CloseError(_CLOSED_IN_FLIGHT)
         return response
 

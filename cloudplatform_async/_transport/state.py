@@ -66,6 +66,7 @@ class SharedState:
     closed: bool = False
     _loop: object = None
     _time: Callable[[], float] = field(default=lambda: 0.0)
+    _scope: type[CancelScope] = CancelScope
     _scopes: set[CancelScope] = field(factory=set[CancelScope])
 
     def enter(self) -> float:
@@ -82,6 +83,7 @@ class SharedState:
         loop = current_event_loop()
         if self._loop is None:
             self._loop, self._time = loop, time_of(loop)
+            self._scope = type(CancelScope())  # anyio would look up whose loop this is for each scope
         elif self._loop is not loop:
             raise ClientStateError(
                 "This client belongs to another event loop; make one client in each, and close it there."
@@ -106,7 +108,7 @@ class SharedState:
         Args:
             deadline: In the event loop's seconds; a call that meets it ends without an outcome.
         """
-        return CallScope(self._scopes, CancelScope(deadline=deadline))
+        return CallScope(self._scopes, self._scope(deadline=deadline))
 
     async def aclose(self) -> None:
         """End calls and background tasks, then the transport; a second time does nothing."""

@@ -40,7 +40,7 @@ class TLSSettings:
         """
         try:
             named = _authorities_of_environment() if self._verify is True and self._trust_env else None
-            return named or httpx.create_ssl_context(verify=self._verify, trust_env=False)
+            return named or httpx.create_ssl_context(verify=self._verify, trust_env=self._trust_env)
         except OSError as error:
             raise httpx.ConnectError("The trusted certificates cannot be loaded.") from error
 

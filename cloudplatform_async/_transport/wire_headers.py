@@ -1,6 +1,6 @@
 """Headers as they stand on the wire; httpx's own form of them is made only if anyone asks for it."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 import httpx
@@ -15,7 +15,7 @@ class WireHeaders(httpx.Headers):
         raw: Names and values that may go on the wire, or came from it.
     """
 
-    def __init__(self, raw: Iterable[tuple[bytes, bytes]]) -> None:
+    def __init__(self, raw: Sequence[tuple[bytes, bytes]]) -> None:
         self._raw = raw
         self._encoding = None
 
@@ -31,5 +31,5 @@ class WireHeaders(httpx.Headers):
         return super().raw if "_list" in self.__dict__ else list(self._raw)
 
     def __repr__(self) -> str:
-        """Show the names alone: values may be secrets, and httpx masks but one of them."""
+        """Show the names alone, of an answer too: httpx masks but one of the values that are secrets."""
         return f"WireHeaders({', '.join(name.decode('latin-1') for name, _ in self.raw)})"

@@ -54,6 +54,10 @@ class Peer(asyncio.Protocol):
         self.server.notify()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        # asyncio calls this first and closes the socket then: the client has not heard of it yet.
+        self.server.loop.call_soon(self.is_gone)
+
+    def is_gone(self) -> None:
         self.server.peers.discard(self)
         self.server.notify()
 
@@ -78,7 +82,7 @@ class Peer(asyncio.Protocol):
     def is_open(self) -> bool:
         """Whether the client's end is open: its close may have come without the loop having seen it."""
         sock = self.transport.get_extra_info("socket")
-        if sock is None:  # TLS has let go of it, and is about to say so
+        if sock is None or sock.fileno() < 0:  # it is about to say so
             return False
         poll = select.poll()
         poll.register(sock, CLOSED)
@@ -162,7 +166,11 @@ class Server:
 
     async def has_requests(self, count: int) -> None:
         """Wait until so many whole requests have come."""
-        await anyio.to_thread.run_sync(self._wait_for, lambda: self.requests >= count)
+        await anyio.to_thread.run_sync(self.wait_for_requests, count)
+
+    def wait_for_requests(self, count: int) -> None:
+        """Wait for so many whole requests without giving way to anything else in this thread."""
+        self._wait_for(lambda: self.requests >= count)
 
     async def has_peers(self, count: int) -> None:
         """Wait until the server has so many connections."""

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 from contextvars import ContextVar
+from typing import Any
 
 import anyio
 import anyio.lowlevel
@@ -14,6 +15,7 @@ from cloudplatform_async._transport.background import Background, Job
 pytestmark = pytest.mark.anyio
 
 NAME: ContextVar[str] = ContextVar("NAME", default="nobody")
+EAGER: Any = getattr(asyncio, "eager_task_factory", None)
 
 
 async def test_a_job_runs_by_itself_and_keeps_its_value_for_many() -> None:
@@ -120,3 +122,22 @@ def test_a_job_may_be_cancelled_after_its_loop_has_ended() -> None:
     for job in jobs:
         job.cancel()
     assert len(jobs) == 2
+
+
+@pytest.mark.skipif(EAGER is None, reason="eager tasks came with Python 3.12")
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_a_job_that_ends_as_it_is_made_is_a_job_like_any_other() -> None:
+    """Under asyncio's eager task factory a function without a pause has run when its task is there."""
+    background, loop = Background(), asyncio.get_running_loop()
+
+    async def work() -> int:
+        return 7
+
+    loop.set_task_factory(EAGER)
+    try:
+        job = background.start(work)
+    finally:
+        loop.set_task_factory(None)
+    assert await job.wait() == 7
+    await background.aclose()
+    assert background._jobs == set()

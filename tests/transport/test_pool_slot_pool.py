@@ -50,3 +50,23 @@ async def test_a_cancelled_request_still_closes_its_slot_to_the_end() -> None:
         group.cancel_scope.cancel()
     assert [slot.closed for slot in slots] == [True]
     assert (pool.connections, pool.waiting) == (0, 0)
+
+
+async def test_an_answer_that_comes_as_the_pool_is_closed_is_not_handed_out() -> None:
+    """Nothing would be there to read its body from."""
+    slots: list[SlowSlot] = []
+
+    class ClosedOnArrival(SlowSlot):
+        async def send(self, request: httpx.Request) -> httpx.Response:
+            await pool.aclose()
+            return httpx.Response(200, stream=httpx.ByteStream(b""))
+
+    def open_slot(url: httpx.URL, origin: Origin) -> Slot:
+        slots.append(ClosedOnArrival(origin))
+        return slots[-1]
+
+    pool = SlotPool(PoolLimits(), open_slot)
+    with pytest.raises(httpx.CloseError):
+        await pool.send(request_for("http://api.example/"))
+    assert [slot.closed for slot in slots] == [True]
+    assert pool.connections == 0

@@ -142,3 +142,30 @@ async def test_closing_ends_calls_in_flight_and_queued(transport_class: type[Tra
     assert len(errors) == 80
     assert {error.request.url.port for error in errors} == {server.port}
     assert (transport.connections, transport.waiting) == (0, 0)
+
+
+@everywhere
+@pytest.mark.parametrize("turns", range(6))
+async def test_closing_ends_calls_on_kept_connections_wherever_they_are(
+    transport_class: type[Transport], turns: int
+) -> None:
+    """Before they are sent or after: none opens a connection of its own, to wait for its answer there."""
+    transport = transport_class()
+    with Server(answer) as server:
+        async with anyio.create_task_group() as warming:
+            for _ in range(5):
+                warming.start_soon(get, transport, server.url)
+        server.behaviour = hang
+
+        async def call() -> None:
+            with pytest.raises(httpx.CloseError):
+                await get(transport, server.url)
+
+        with anyio.fail_after(5):
+            async with anyio.create_task_group() as group:
+                for _ in range(5):
+                    group.start_soon(call)
+                await steps(turns)
+                await transport.aclose()
+        await server.has_peers(0)
+    assert (transport.connections, server.accepted) == (0, 5)

@@ -16,11 +16,14 @@ class Stream:
 
     def __init__(self, sock: socket.socket | None, *, is_readable: bool = False) -> None:
         self.told = {"socket": sock, "is_readable": is_readable}
+        self.closed = False
 
     async def aclose(self) -> None:
         raise NotImplementedError
 
     def get_extra_info(self, info: str) -> Any:
+        if self.closed and info == "is_readable":
+            raise ValueError("file descriptor cannot be a negative integer")
         return self.told[info]
 
 
@@ -76,3 +79,12 @@ def test_httpx_is_asked_where_there_is_no_socket_or_no_poll(
     assert quiet_check(Stream(None, is_readable=is_readable))() is not is_readable
     monkeypatch.delattr(quiet.select, "poll")
     assert quiet_check(Stream(pair[0], is_readable=is_readable))() is not is_readable
+
+
+def test_a_closed_connection_is_not_quiet_where_httpx_is_asked() -> None:
+    """Trio raises where the standard library would answer."""
+    stream = Stream(None)
+    is_quiet = quiet_check(stream)
+    assert is_quiet()
+    stream.closed = True
+    assert not is_quiet()
