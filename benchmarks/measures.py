@@ -79,10 +79,8 @@ def gets(effort: Effort, names: list[str]) -> Results:
         for name in _interleaved(names, effort.rounds):
             with worker.working(name, server.url) as take:
                 for number in effort.in_flight:
-                    result = take(worker.gets, in_flight=number, seconds=effort.seconds)
-                    results[name][str(number)].append(result)
-                    if result is None:
-                        break
+                    options = {"in_flight": number, "seconds": effort.seconds}
+                    results[name][str(number)].append(take(worker.gets, **options))
     return results
 
 

@@ -107,7 +107,7 @@ def _import_times(imports: dict[str, Any], *names: str) -> list[float | None]:
 
 
 def _paired(results: dict[str, list[Any]], key: str, name: str, other: str) -> float | None:
-    """The median over the rounds of one client's figure over another's, which were taken one after the other.
+    """The median over the rounds of one client's figure over another's of the same round.
 
     The speed of a machine drifts from round to round; within one it drifts less.
     """
@@ -117,8 +117,8 @@ def _paired(results: dict[str, list[Any]], key: str, name: str, other: str) -> f
 
 def _spread(cases: list[list[Any]], key: str) -> float | None:
     """The dearest case over the cheapest, each as the median over the rounds of its share of a round."""
-    rounds = [each for each in zip(*cases, strict=False) if all(map(_is_whole, each))]
-    shares = [[one[key] / sum(other[key] for other in each) for one in each] for each in rounds]
+    rounds = [[one[key] for one in each] for each in zip(*cases, strict=True) if all(map(_is_whole, each))]
+    shares = [[cost / sum(costs) for cost in costs] for costs in rounds if all(costs)]
     middles = [median(case) for case in zip(*shares, strict=True)]
     return max(middles) / min(middles) if middles else None
 
@@ -170,9 +170,7 @@ def _rows(results: dict[str, Any]) -> Table:
 
 
 def _walks(results: dict[str, Any]) -> Table:
-    body = [
-        [name, *(_seconds(middle(*each)) for each in _walk_cells(cases))] for name, cases in results.items()
-    ]
+    body = [[name, *(_seconds(*each) for each in _walk_cells(cases))] for name, cases in results.items()]
     heads = ["client", "{walk} pages at leisure", "{sprint} pages one by one", "{ahead} ahead"]
     return "Seconds of a walk, {latency} s a page for the server, and for the reader at leisure", heads, body
 
@@ -181,8 +179,9 @@ def _walk_cells(cases: dict[str, list[Any]]) -> list[tuple[list[Any], str]]:
     return [(cases["read"], "seconds"), (cases["sprint"], "serial"), (cases["sprint"], "ahead")]
 
 
-def _seconds(value: float | None) -> str:
-    return "" if value is None else f"{value:.2f}"
+def _seconds(rounds: list[Any], key: str) -> str:
+    value = middle(rounds, key)
+    return "" if not rounds else "did not end" if value is None else f"{value:.2f}"
 
 
 def _imports(results: dict[str, Any]) -> Table:

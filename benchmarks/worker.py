@@ -8,7 +8,7 @@ import time
 import tracemalloc
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from typing import Any
@@ -175,13 +175,13 @@ def working(name: str, url: str) -> Iterator[Take]:
     there.close()
 
     def take(measure: Callable[..., Awaitable[Measurement]], **options: Any) -> Measurement | None:
-        here.send((measure.__name__, options))
-        longest = options.get("limit", 300.0) + GRACE
-        if not here.poll(longest):
-            process.kill()
-            return None
-        measurement: Measurement = here.recv()
-        return measurement
+        with suppress(EOFError, OSError):  # the process is gone, or has met an error and printed it
+            here.send((measure.__name__, options))
+            if here.poll(options.get("limit", 300.0) + GRACE):
+                measurement: Measurement = here.recv()
+                return measurement
+        process.kill()
+        return None
 
     try:
         yield take

@@ -55,6 +55,7 @@ class Paginator(Generic[T]):
         self._left = inf if max_items is None else whole_number("max_items", max_items, least=0)
         self._rows: list[T] = []  # of the current page, still to be handed out; the next one is the last
         self._held: list[T] = []  # behind them: all but the first item of a walk, which is asked for alone
+        self._has_begun = False  # the first item was found
         self._size = 0  # of the current page, without what was not to be handed out
         self._places: list[int] | None = None  # of its rows on the page, where that has gaps
         self._base = self._skip = start.offset
@@ -117,10 +118,9 @@ class Paginator(Generic[T]):
     async def _more(self) -> bool:
         """Get more rows to hand out: what was held back at first, else those of the next page."""
         await self._checked(self._stream.look_ahead(self._left))
-        if self._held:
+        if not self._rows:  # else another task has got some meanwhile
             self._rows, self._held = self._held, []
-            return True
-        return await self._turn()
+        return bool(self._rows) or await self._turn()
 
     async def _turn(self) -> bool:
         """Take the next page that has items to hand out; ``False`` where there is none.
@@ -128,15 +128,15 @@ class Paginator(Generic[T]):
         From the second page on it fetches ahead, so that a consumer may dwell on any item.
         """
         while self._left > 0:
-            is_first = self._stream.current is None
             fetched = await self._checked(self._stream.turn())
             if fetched is None:
                 return False
             self._take(fetched)
-            if is_first:
-                self._held, self._rows = self._rows[:-1], self._rows[-1:]
-            else:
+            if self._has_begun:
                 await self._checked(self._stream.look_ahead(self._left))
+            elif self._rows:
+                self._has_begun = True
+                self._held, self._rows = self._rows[:-1], self._rows[-1:]
             if self._rows:
                 return True
         return False
@@ -167,7 +167,7 @@ class Paginator(Generic[T]):
         """Hand out what is left of the current page, else the next."""
         if not self._rows and not self._held:
             await self._checked(self._stream.look_ahead(self._left))
-            if not await self._turn():
+            if not self._rows and not self._held and not await self._turn():
                 return None
         rows = [*self._held, *self._rows]
         rows.reverse()

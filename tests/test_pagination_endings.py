@@ -3,7 +3,6 @@
 import asyncio
 import gc
 import weakref
-from collections.abc import Awaitable, Callable, Generator
 from typing import Any
 
 import anyio
@@ -14,44 +13,12 @@ from attrs import define
 from cloudplatform_async import AsyncClient, ClientStateError, Paginator, Project
 from cloudplatform_async.sandbox import Sandbox
 from tests.resources.listing import Listing, Paging, client_of, names, read, settle
+from tests.resources.stops import AtStop
 
 pytestmark = pytest.mark.anyio
 
 AHEAD = pytest.mark.parametrize("ahead", [0, 1, 3])
 PAGINGS = pytest.mark.parametrize("paging", ["page", "cursor"])
-
-
-class AtStop(Generator[Any, Any, None]):
-    """Awaits something, and acts when it is suspended for the n-th time.
-
-    Args:
-        awaited: What is awaited.
-        act: What happens then.
-        number: Which suspension, from 1 up.
-    """
-
-    def __init__(self, awaited: Awaitable[None], act: Callable[[], object] = int, number: int = 0) -> None:
-        self.stops = 0
-        self._steps: Any = awaited.__await__()
-        self._act = act
-        self._number = number
-
-    def __await__(self) -> Generator[Any, Any, None]:
-        return self
-
-    def send(self, value: object) -> Any:
-        """Go on to the next suspension."""
-        return self._stopped(self._steps.send(value))
-
-    def throw(self, *error: Any) -> Any:
-        """Go on with an error."""
-        return self._stopped(self._steps.throw(*error))
-
-    def _stopped(self, signal: object) -> object:
-        self.stops += 1
-        if self.stops == self._number:
-            self._act()
-        return signal
 
 
 async def assert_nothing_left(client: AsyncClient, listing: Listing) -> None:

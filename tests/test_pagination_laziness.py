@@ -245,3 +245,18 @@ async def test_items_are_the_same_over_a_shaky_line(paging: Paging, ahead: int) 
     async with client_of(shaky, retries=RetryPolicy(base=0, budget=False)) as client:
         assert [item.id async for item in client.projects.iter_all(ahead=ahead)] == names(640)
         assert len(shaky.asked) == 64 + client.statistics().retries > 64
+
+
+@pytest.mark.parametrize("paging", PAGINGS)
+async def test_a_peek_at_a_walk_that_stood_at_the_end_of_a_page_fetches_nothing_ahead(paging: Paging) -> None:
+    """It takes the page to find the next one, and that one; what follows waits for the second item."""
+    listing = Listing(names(100), paging)
+    async with client_of(listing) as client:
+        walk = client.projects.iter_all(page_size=10)
+        [await anext(walk) for _ in range(10)]
+        await walk.aclose()
+        listing.asked.clear()
+        resumed = client.projects.iter_all(page_size=10, ahead=8, resume_from=walk.checkpoint)
+        assert await resumed.first()
+        await settle()
+        assert listing.asked == [1, 2]

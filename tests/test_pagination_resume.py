@@ -1,10 +1,12 @@
 """A walk that stopped, on purpose or by an error, goes on with the very next item."""
 
 from base64 import urlsafe_b64encode
+from contextlib import suppress
 from random import Random
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import httpx
 import pytest
 
@@ -12,6 +14,8 @@ from cloudplatform_async import (
     AsyncClient,
     ClientStateError,
     InvalidRequestError,
+    Paginator,
+    Project,
     ServerError,
 )
 from tests.resources.listing import PAGINGS, Listing, Paging, client_of, names, read, settle
@@ -220,3 +224,29 @@ async def test_an_error_of_the_users_own_function_passes_and_the_walk_goes_on() 
             await walk.first()
         ids += [item.id async for item in walk]
     assert ids == names(30)
+
+
+@AHEAD
+@pytest.mark.parametrize("paging", PAGINGS)
+@pytest.mark.parametrize("pause", range(6))
+async def test_two_tasks_that_share_a_walk_get_each_item_once(paging: Paging, ahead: int, pause: int) -> None:
+    """Whichever of them turns a page, and wherever the other is meanwhile."""
+    listing = Listing(names(30), paging, limit=5)
+    ids: list[str] = []
+
+    async def work(walk: Paginator[Project], pause: int) -> None:
+        while True:
+            with suppress(ClientStateError):  # the other task turns the page
+                async for item in walk:
+                    ids.append(item.id)
+                    for _ in range(pause):
+                        await anyio.lowlevel.checkpoint()
+                return
+            await anyio.lowlevel.checkpoint()
+
+    async with client_of(listing) as client:
+        walk = client.projects.iter_all(ahead=ahead)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(work, walk, 1)
+            tasks.start_soon(work, walk, pause)
+    assert sorted(ids) == names(30)

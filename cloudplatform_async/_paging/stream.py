@@ -7,8 +7,7 @@ from cloudplatform_async._paging.overlap import Drift, Overlap
 from cloudplatform_async._paging.source import Fetched, PageSource
 from cloudplatform_async._paging.window import Window
 from cloudplatform_async._protocol.page_walk import Position, page_exists
-from cloudplatform_async._transport.background import set_out
-from cloudplatform_async.errors import ClientStateError, PaginationError
+from cloudplatform_async.errors import PaginationError
 
 T = TypeVar("T")
 
@@ -66,7 +65,7 @@ class PageStream(Generic[T]):
         return self._source.follow(self.current) if self.current else self._start
 
     async def look_ahead(self, items: float) -> None:
-        """Fetch what follows in the background; its requests are under way when this returns.
+        """Fetch what follows in the background, and let its requests leave.
 
         Args:
             items: How many more than the current page's are wanted; no page beyond them is fetched.
@@ -83,12 +82,7 @@ class PageStream(Generic[T]):
             if not self._start_next(self.current):
                 break
         if len(self._window) > before:
-            await set_out()
-            self._check_open()
-
-    def _check_open(self) -> None:
-        if self._is_over:
-            raise ClientStateError("The walk was closed while its next pages were asked for.")
+            await self._window.set_out()
 
     def _start_next(self, current: Fetched[T]) -> bool:
         last, facts = self._window.last, current.facts

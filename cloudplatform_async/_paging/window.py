@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 
 from anyio import CancelScope, Event
 
-from cloudplatform_async._transport.background import Background, Job
+from cloudplatform_async._transport.background import Background, Job, set_out
 from cloudplatform_async.errors import ClientStateError
 
 T = TypeVar("T")
@@ -52,6 +52,7 @@ class Window(Generic[T]):
     def __init__(self, background: Background) -> None:
         self._background = background
         self._jobs: deque[tuple[Job[None], Errand[T]]] = deque()
+        self._is_closed = False
         self._is_taken = False
         self._taker: CancelScope | None = None  # of a fetch that is no job
 
@@ -67,6 +68,16 @@ class Window(Generic[T]):
         """Begin one more fetch behind the others."""
         errand = Errand(fetch)
         self._jobs.append((self._background.start(errand.run), errand))
+
+    async def set_out(self) -> None:
+        """Let what was just started send its requests, on connections that are open.
+
+        Raises:
+            ClientStateError: When the window is closed meanwhile.
+        """
+        await set_out()
+        if self._is_closed:
+            raise ClientStateError(_CLOSED)
 
     async def take(self, fetch: Callable[[], Awaitable[T]]) -> T:
         """Wait for the first result; where none is under way, fetch it here and now.
@@ -115,6 +126,7 @@ class Window(Generic[T]):
 
     async def aclose(self) -> None:
         """End every fetch, and wait until they have; who waits for one gets an error."""
+        self._is_closed = True
         jobs = [job for job, _ in self._jobs]
         self.clear()
         if self._taker is not None:

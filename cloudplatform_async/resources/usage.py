@@ -86,29 +86,36 @@ class UsageWindows:
         self._spans = spans
         self._ahead = ahead
         self._pending: deque[tuple[date, date]] = deque()
+        self._ready: deque[Usage] = deque()  # fetched, and not yet handed out
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> Usage:
-        self._look_ahead()
-        if not self._pending:
-            raise StopAsyncIteration
-        usage = await self._window.take(partial(self._get, *self._pending[0]))
-        self._pending.popleft()
-        self._look_ahead()
-        return usage
+        while not self._ready:
+            await self._look_ahead()
+            if not self._pending:
+                raise StopAsyncIteration
+            usage = await self._window.take(partial(self._get, *self._pending[0]))
+            self._pending.popleft()
+            self._ready.append(usage)
+            await self._look_ahead()
+        return self._ready.popleft()
 
     async def aclose(self) -> None:
         """End the walk, and wait until nothing of it is under way."""
         self._spans = iter(())
         self._pending.clear()
+        self._ready.clear()
         await self._window.aclose()
 
-    def _look_ahead(self) -> None:
+    async def _look_ahead(self) -> None:
         self._pending.extend(islice(self._spans, max(1, self._ahead) - len(self._pending)))
-        for span in islice(self._pending, len(self._window), self._ahead):
+        missing = list(islice(self._pending, len(self._window), self._ahead))
+        for span in missing:
             self._window.start(partial(self._get, *span))
+        if missing:
+            await self._window.set_out()
 
 
 def _check_day(name: str, day: object) -> None:

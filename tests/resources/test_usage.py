@@ -1,7 +1,7 @@
 """Usage: one span of days, or many in order, several fetched side by side."""
 
 from collections.abc import AsyncIterator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -19,6 +19,7 @@ from cloudplatform_async import (
     Usage,
 )
 from tests.resources.listing import client_of, settle
+from tests.resources.stops import AtStop
 from tests.resources.wire import always
 
 pytestmark = pytest.mark.anyio
@@ -247,3 +248,54 @@ async def test_a_break_ends_what_was_fetched_ahead(ahead: int) -> None:
             break
         await settle()
         assert meter.under_way == 0
+
+
+@pytest.mark.parametrize("ahead", [1, 8])
+async def test_a_consumer_that_never_pauses_has_its_next_windows_under_way(ahead: int) -> None:
+    """They are asked for before a window is handed out, without a further turn of the loop."""
+    meter = Meter()
+    async with client_of(meter) as client:
+        async for usage in client.usage.iter_windows(MARCH[0], MARCH[-1], ahead=ahead):
+            assert len(meter.asked) == min(31, usage.start.day + ahead)
+
+
+async def days_of(windows: AsyncIterator[Usage]) -> list[date]:
+    """The first days that a walk hands out."""
+    return [usage.start async for usage in windows]
+
+
+@pytest.mark.parametrize("ahead", [0, 1, 3])
+async def test_a_cancel_at_any_await_loses_no_window(ahead: int) -> None:
+    """Each suspension of the consumer is cancelled once; the walk then goes on."""
+    week = MARCH[:7]
+    async with client_of(Meter()) as client:
+        counted = AtStop(read(client.usage.iter_windows(week[0], week[-1], ahead=ahead), []))
+        await counted
+    for number in range(1, 1 + counted.stops):
+        days: list[date] = []
+        async with client_of(Meter()) as client:
+            windows = client.usage.iter_windows(week[0], week[-1], ahead=ahead)
+            with anyio.CancelScope() as scope:
+                await AtStop(read(windows, days), scope.cancel, number)
+            assert days + await days_of(windows) == week
+
+
+@pytest.mark.parametrize("ahead", [0, 1, 3])
+async def test_closing_at_any_await_is_not_taken_for_the_end(ahead: int) -> None:
+    """Another task closes the walk: the consumer has had all windows, or gets an error."""
+    week = MARCH[:7]
+    async with client_of(Meter()) as client:
+        counted = AtStop(read(client.usage.iter_windows(week[0], week[-1], ahead=ahead), []))
+        await counted
+    for number in range(1, 1 + counted.stops):
+        days: list[date] = []
+        async with client_of(Meter()) as client, anyio.create_task_group() as tasks:
+            windows = client.usage.iter_windows(week[0], week[-1], ahead=ahead)
+
+            def close(walk: Any = windows, tasks: Any = tasks) -> None:
+                tasks.start_soon(walk.aclose)
+
+            with suppress(ClientStateError):
+                await AtStop(read(windows, days), close, number)
+                assert days == week
+        assert days == week[: len(days)]
