@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 
 from anyio import CancelScope, Event
 
-from cloudplatform_async._transport.background import Background, Job, set_out
+from cloudplatform_async._transport.background import Background, Job
 from cloudplatform_async.errors import ClientStateError
 
 T = TypeVar("T")
@@ -75,7 +75,7 @@ class Window(Generic[T]):
         Raises:
             ClientStateError: When the window is closed meanwhile.
         """
-        await set_out()
+        await self._background.set_out()
         if self._is_closed:
             raise ClientStateError(_CLOSED)
 

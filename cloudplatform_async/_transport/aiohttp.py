@@ -42,6 +42,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
     """
 
     announces_departures = True
+    turns_to_send = 1
 
     def __init__(
         self,

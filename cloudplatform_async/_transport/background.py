@@ -15,7 +15,8 @@ from cloudplatform_async.errors import ClientStateError
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
-_TURNS_TO_SEND = 4  # of the event loop: one to begin, two in which httpx gives way, one for trio's order
+TURNS_TO_SEND = 4
+"""Of the event loop, until a job's request is written: one to begin, two for httpx, one for trio's order."""
 
 
 class Job(Protocol[T_co]):
@@ -44,20 +45,34 @@ class Job(Protocol[T_co]):
 
 
 class Background:
-    """Starts jobs on the running event loop, and ends them all when the client closes."""
+    """Starts jobs on the running event loop, and ends them all when the client closes.
 
-    def __init__(self) -> None:
+    Args:
+        turns_to_send: Turns of the event loop after which a job's request is written, on an open connection.
+    """
+
+    def __init__(self, turns_to_send: int = TURNS_TO_SEND) -> None:
         self._jobs: set[Job[Any]] = set()
+        self._turns_to_send = turns_to_send
 
     def start(self, function: Callable[[], Awaitable[T]]) -> Job[T]:
         """Start a function as a job of its own."""
         job: Job[T]
-        if running_asyncio_loop() is not None:
-            job = _AsyncioJob(function, self._jobs.discard)
+        if (loop := running_asyncio_loop()) is not None:
+            job = _AsyncioJob(function, self._jobs.discard, loop)
         else:
             job = _TrioJob(function, self._jobs.discard)
         self._jobs.add(job)
         return job
+
+    async def set_out(self) -> None:
+        """Let jobs that were just started send their requests, on connections that are open.
+
+        Else they would wait for a pause of whoever started them, who may work on without one.
+        """
+        give_way = checkpoint if running_asyncio_loop() is None else partial(asyncio.sleep, 0)
+        for _ in range(self._turns_to_send):
+            await give_way()
 
     async def aclose(self) -> None:
         """Cancel every job and wait for its end."""
@@ -66,16 +81,6 @@ class Background:
             job.cancel()
         for job in jobs:
             await job.ended()
-
-
-async def set_out() -> None:
-    """Let jobs that were just started send their requests, on connections that are open.
-
-    Else they would wait for a pause of whoever started them: code that works on without one holds the loop.
-    """
-    give_way = checkpoint if running_asyncio_loop() is None else partial(asyncio.sleep, 0)
-    for _ in range(_TURNS_TO_SEND):
-        await give_way()
 
 
 def running_asyncio_loop() -> asyncio.AbstractEventLoop | None:
@@ -104,7 +109,10 @@ def _trio_token() -> object:
 
 class _AsyncioJob(Generic[T]):
     def __init__(
-        self, function: Callable[[], Awaitable[T]], forget: "Callable[[_AsyncioJob[T]], None]"
+        self,
+        function: Callable[[], Awaitable[T]],
+        forget: "Callable[[_AsyncioJob[T]], None]",
+        loop: asyncio.AbstractEventLoop,
     ) -> None:
         async def run() -> T:
             try:
@@ -114,8 +122,8 @@ class _AsyncioJob(Generic[T]):
 
         self._forget = forget  # before the task, which may end while it is made (an eager task factory)
         self._ended = asyncio.Event()
-        self._loop = asyncio.get_running_loop()
-        self._task = self._loop.create_task(run())
+        self._loop = loop
+        self._task = loop.create_task(run())
         self._task.add_done_callback(self._keep)
 
     def _keep(self, task: "asyncio.Task[T]") -> None:

@@ -5,10 +5,10 @@ from types import TracebackType
 
 import httpx
 from anyio import CancelScope
-from attrs import define, field
+from attrs import Factory, define, field
 
 from cloudplatform_async._protocol.budget import RetryBudget
-from cloudplatform_async._transport.background import Background, current_event_loop, time_of
+from cloudplatform_async._transport.background import TURNS_TO_SEND, Background, current_event_loop, time_of
 from cloudplatform_async._transport.gate import Gate
 from cloudplatform_async.errors import ClientStateError
 from cloudplatform_async.settings import BaseURL
@@ -46,6 +46,10 @@ class CallScope:
         return self._scope.__exit__(kind, error, trace)
 
 
+def _background(state: "SharedState") -> Background:
+    return Background(getattr(state.transport, "turns_to_send", TURNS_TO_SEND))
+
+
 @define(eq=False, kw_only=True)
 class SharedState:
     """The open house: transport, gate, budget, background tasks and counters.
@@ -61,7 +65,7 @@ class SharedState:
     max_response_bytes: int
     gate: Gate = field(factory=Gate)
     budget: RetryBudget = field(factory=RetryBudget)
-    background: Background = field(factory=Background)
+    background: Background = field(default=Factory(_background, takes_self=True))
     counters: Counters = field(factory=Counters)
     closed: bool = False
     _loop: object = None
