@@ -139,5 +139,5 @@ async def test_a_job_that_ends_as_it_is_made_is_a_job_like_any_other() -> None:
     finally:
         loop.set_task_factory(None)
     assert await job.wait() == 7
-    await background.aclose()
+    await anyio.lowlevel.checkpoint()
     assert background._jobs == set()
