@@ -74,7 +74,10 @@ class Paginator(Generic[T]):
         return Pages(self._next_page)
 
     async def first(self) -> T | None:
-        """Hand out the next item, at the cost of one request; ``None`` where there is none."""
+        """Hand out the next item; ``None`` where there is none.
+
+        At the start of a walk that costs one request, and one more for each page without an item to hand out.
+        """
         return await anext(self, None)
 
     async def collect(self) -> list[T]:

@@ -42,7 +42,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
     """
 
     announces_departures = True
-    turns_to_send = 1
+    turns_to_send = 1  # of the event loop, until a request is written on an open connection
 
     def __init__(
         self,
