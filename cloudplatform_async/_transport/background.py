@@ -1,13 +1,13 @@
 """Owns every background task of a client, on asyncio and trio alike."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
 
-from anyio import current_time
+from anyio import current_time, move_on_after
 from anyio.lowlevel import checkpoint
 
 from cloudplatform_async.errors import ClientStateError
@@ -52,18 +52,26 @@ class Background:
     """
 
     def __init__(self, turns_to_send: int = TURNS_TO_SEND) -> None:
-        self._jobs: set[Job[Any]] = set()
+        self._jobs: dict[Job[Any], float] = {}
         self._turns_to_send = turns_to_send
 
-    def start(self, function: Callable[[], Awaitable[T]]) -> Job[T]:
-        """Start a function as a job of its own."""
+    def start(self, function: Callable[[], Awaitable[T]], *, grace: float = 0.0) -> Job[T]:
+        """Start a function as a job of its own.
+
+        Args:
+            function: What to do.
+            grace: Seconds that the job is given to end by itself when its client closes.
+        """
         job: Job[T]
         if (loop := running_asyncio_loop()) is not None:
-            job = _AsyncioJob(function, self._jobs.discard, loop)
+            job = _AsyncioJob(function, self._forget, loop)
         else:
-            job = _TrioJob(function, self._jobs.discard)
-        self._jobs.add(job)
+            job = _TrioJob(function, self._forget)
+        self._jobs[job] = grace
         return job
+
+    def _forget(self, job: Job[Any]) -> None:
+        self._jobs.pop(job, None)
 
     async def set_out(self) -> None:
         """Let jobs that were just started send their requests, on connections that are open.
@@ -75,12 +83,21 @@ class Background:
             await give_way()
 
     async def aclose(self) -> None:
-        """Cancel every job and wait for its end."""
-        jobs = list(self._jobs)
+        """Cancel every job, the ones with some grace after that, and wait for their ends."""
+        jobs, graced = list(self._jobs), {job: grace for job, grace in self._jobs.items() if grace}
         for job in jobs:
+            if job not in graced:
+                job.cancel()
+        with move_on_after(max(graced.values(), default=0.0)):
+            await _all_ended(graced)
+        for job in graced:
             job.cancel()
-        for job in jobs:
-            await job.ended()
+        await _all_ended(jobs)
+
+
+async def _all_ended(jobs: Iterable[Job[Any]]) -> None:
+    for job in jobs:
+        await job.ended()
 
 
 def running_asyncio_loop() -> asyncio.AbstractEventLoop | None:

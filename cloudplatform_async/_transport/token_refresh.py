@@ -18,6 +18,7 @@ from cloudplatform_async.errors import ClientStateError, TokenRefreshError
 from cloudplatform_async.settings import RetryPolicy
 
 _POLICY = RetryPolicy()
+_GRACE = 2.0  # seconds for an answer that may hold the only refresh token which is still good
 
 _Refresh = Job[AccessToken | Refusal]
 
@@ -30,8 +31,8 @@ class TokenKeeper:
     """Serves the tokens of OAuth grants to one client.
 
     A refresh is a background job, so neither the deadline nor the cancellation of the call that
-    started it reaches the others; if its client is closed meanwhile, a waiting call of another
-    client starts the next.
+    started it reaches the others. One with a refresh token, which may be good for one use only, is
+    given some time when its client is closed; else a waiting call of another client starts the next.
     """
 
     _background: Background
@@ -108,7 +109,7 @@ class TokenKeeper:
             finally:
                 jobs.pop(oauth.slot, None)
 
-        job = jobs[oauth.slot] = self._background.start(refresh)
+        job = jobs[oauth.slot] = self._background.start(refresh, grace=_grace(oauth))
         return job
 
     async def _refresh(self, oauth: OAuth) -> AccessToken | Refusal:
@@ -145,6 +146,10 @@ async def _announce(oauth: OAuth) -> None:
             await answer
     except ClientStateError as error:  # of a client of its own; ours being closed means something else
         raise TokenRefreshError("on_rotate failed, so the new access token does not serve yet.") from error
+
+
+def _grace(oauth: OAuth) -> float:
+    return _GRACE if isinstance(oauth, OAuthRefreshToken) else 0.0
 
 
 def _jobs() -> dict[TokenSlot, _Refresh]:

@@ -348,6 +348,26 @@ async def test_a_client_that_closes_during_a_refresh_hands_it_to_the_others() ->
     assert results == [f"at{len(endpoint.requests)}"]
 
 
+async def test_closing_during_a_rotation_keeps_the_new_refresh_token() -> None:
+    """The old one is spent: without the new one its user would have to log in again."""
+    told: list[str] = []
+    endpoint, background = Endpoint(open=anyio.Event(), fields={"refresh_token": "rt1"}), Background()
+    oauth = refresh_token(on_rotate=told.append)
+    closing = Authentication(
+        Credentials.of(None, oauth), httpx.MockTransport(endpoint), background, user_agent="test/1"
+    )
+    assert endpoint.open is not None
+    with anyio.move_on_after(0):
+        await token(closing)
+    await wait_all_tasks_blocked()
+    async with anyio.create_task_group() as group:
+        group.start_soon(background.aclose)
+        await wait_all_tasks_blocked()
+        endpoint.open.set()
+    assert told == ["rt1"]
+    assert await token(endpoint.client(oauth)) == "at1"
+
+
 async def test_a_401_replaces_the_token_once_for_all_calls_that_met_it() -> None:
     """Those who come later find it replaced."""
     endpoint = Endpoint()

@@ -30,7 +30,7 @@ async def test_a_job_runs_by_itself_and_keeps_its_value_for_many() -> None:
     assert not job.done
     assert [await job.wait(), await job.wait()] == [7, 7]
     assert job.done
-    assert background._jobs == set()
+    assert background._jobs == {}
 
 
 async def test_the_error_of_a_job_is_raised_to_its_consumer_alone() -> None:
@@ -82,6 +82,36 @@ async def test_closing_cancels_every_job_and_waits_for_its_end() -> None:
     for job in jobs:
         with pytest.raises(ClientStateError):
             await job.wait()
+
+
+async def test_closing_lets_a_job_with_some_grace_end_by_itself() -> None:
+    """While the others are cancelled at once."""
+    background, release, events = Background(), anyio.Event(), list[str]()
+
+    async def finish() -> str:
+        await release.wait()
+        return "done"
+
+    async def close() -> None:
+        await background.aclose()
+        events.append("closed")
+
+    graced, other = background.start(finish, grace=60), background.start(finish)
+    async with anyio.create_task_group() as group:
+        group.start_soon(close)
+        await other.ended()
+        assert (graced.done, events) == (False, [])
+        release.set()
+    assert (await graced.wait(), events) == ("done", ["closed"])
+
+
+async def test_closing_cancels_a_job_that_needs_more_than_its_grace() -> None:
+    """Closing has an end."""
+    background = Background()
+    job = background.start(anyio.sleep_forever, grace=1e-9)
+    await background.aclose()
+    with pytest.raises(ClientStateError):
+        await job.wait()
 
 
 async def test_a_job_sees_the_context_of_its_starter() -> None:
@@ -140,4 +170,4 @@ async def test_a_job_that_ends_as_it_is_made_is_a_job_like_any_other() -> None:
         loop.set_task_factory(None)
     assert await job.wait() == 7
     await anyio.lowlevel.checkpoint()
-    assert background._jobs == set()
+    assert background._jobs == {}
