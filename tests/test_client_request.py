@@ -62,10 +62,18 @@ async def test_an_answer_is_read_into_the_model_that_was_asked_for(model: Any, b
 
 @pytest.mark.parametrize(("body", "status"), [(None, 204), (None, 200), ({"a": 1}, 200), (b"<html>", 200)])
 async def test_no_model_expects_no_body(body: Any, status: int) -> None:
-    """Whatever comes is let be."""
+    """Whatever comes is let be, but an error."""
     async with client_of(always(body, status)) as client:
         answer = await client.request("DELETE", "/x", model=None)
     assert (answer.data, answer.status_code, answer.meta) == (None, status, {})
+
+
+async def test_an_error_under_a_success_is_an_error_without_a_model_too() -> None:
+    """A delete that was refused does not pass for done (API contract §3)."""
+    async with client_of(always({"error": {"code": "x", "message": "m"}})) as client:
+        with pytest.raises(ResponseDecodeError) as caught:
+            await client.request("DELETE", "/x", model=None)
+    assert (caught.value.path, caught.value.outcome) == ("$.error", "unknown")
 
 
 @pytest.mark.parametrize(

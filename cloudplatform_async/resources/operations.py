@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from cloudplatform_async._paging.source import Page, PageSource
 from cloudplatform_async._protocol.calls import Call, group_of, target_of
-from cloudplatform_async._protocol.conversion import Decode, Payload, payload_decoder
+from cloudplatform_async._protocol.conversion import Decode, Payload, nothing, payload_decoder
 from cloudplatform_async._protocol.encoding import (
     Query,
     checked_headers,
@@ -78,7 +78,8 @@ def any_operation(
     )
 
 
-def _no_body(_: Answer) -> Payload[None]:
+def _no_body(answer: Answer) -> Payload[None]:
+    nothing(answer)
     return Payload(None, {})
 
 
