@@ -15,10 +15,12 @@ def cores() -> list[int]:
     return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 
 
-def pin(role: int) -> None:
-    """Keep this process on the core of its role, where there are two."""
-    if len(allowed := cores()) > max(SERVER, CLIENT):
+def pin(role: int) -> bool:
+    """Keep this process on the core of its role, where there are two, and tell whether there are."""
+    there_are_two = len(allowed := cores()) > max(SERVER, CLIENT)
+    if there_are_two:
         os.sched_setaffinity(0, {allowed[role]})
+    return there_are_two
 
 
 def allow_many_sockets() -> None:

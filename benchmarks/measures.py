@@ -14,7 +14,7 @@ from clients import CLIENTS, OURS, OURS_AIOHTTP
 from server import running
 
 Results = dict[str, dict[str, list[Any]]]
-"""By client, then by case: one measurement a round, ``None`` where one did not end."""
+"""By client, then by case: the measurements of each round in turn, ``None`` where one did not end."""
 
 
 @frozen(kw_only=True)
@@ -78,7 +78,8 @@ def gets(effort: Effort, names: list[str]) -> Results:
     with running() as server:
         for name in _interleaved(names, effort.rounds):
             with worker.working(name, server.url) as take:
-                for number in effort.in_flight:
+                # There and back, so that what drifts one way while a client is at work cancels out.
+                for number in (*effort.in_flight, *reversed(effort.in_flight)):
                     options = {"in_flight": number, "seconds": effort.seconds}
                     results[name][str(number)].append(take(worker.gets, **options))
     return results

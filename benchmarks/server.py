@@ -91,12 +91,12 @@ def running(*, latency: float = 0.0) -> Iterator[Server]:
 
 
 def _run(pipe: "Connection[object, object]", latency: float) -> None:
-    machine.pin(machine.SERVER)
+    polling = machine.pin(machine.SERVER)
     machine.allow_many_sockets()
-    asyncio.run(_serve(pipe, latency))
+    asyncio.run(_serve(pipe, latency, polling=polling))
 
 
-async def _serve(pipe: "Connection[object, object]", latency: float) -> None:
+async def _serve(pipe: "Connection[object, object]", latency: float, *, polling: bool) -> None:
     sockets, loop, orphaned = Sockets(), asyncio.get_running_loop(), asyncio.Event()
 
     def tell() -> None:
@@ -113,5 +113,12 @@ async def _serve(pipe: "Connection[object, object]", latency: float) -> None:
     loop.add_reader(pipe.fileno(), tell)
     host, port = server.sockets[0].getsockname()
     pipe.send(f"http://{host}:{port}")
+    if polling:
+        _never_sleep(loop)
     await orphaned.wait()
     server.close()
+
+
+def _never_sleep(loop: asyncio.AbstractEventLoop) -> None:
+    """Let the loop poll: waking a server that sleeps is work for the kernel, on the client's account."""
+    loop.call_soon(_never_sleep, loop)
