@@ -78,8 +78,7 @@ def gets(effort: Effort, names: list[str]) -> Results:
     with running() as server:
         for name in _interleaved(names, effort.rounds):
             with worker.working(name, server.url) as take:
-                # There and back, so that what drifts one way while a client is at work cancels out.
-                for number in (*effort.in_flight, *reversed(effort.in_flight)):
+                for number in _there_and_back(effort.in_flight):
                     options = {"in_flight": number, "seconds": effort.seconds}
                     results[name][str(number)].append(take(worker.gets, **options))
     return results
@@ -108,7 +107,7 @@ def rows(effort: Effort, names: list[str]) -> Results:
     with running() as server:
         for name in _interleaved(names, effort.rounds):
             with worker.working(name, server.url) as take:
-                for size in PAGE_SIZES:
+                for size in _there_and_back(PAGE_SIZES):
                     options = {"size": size, "count": effort.row_count, "seconds": effort.seconds}
                     results[name][str(size)].append(take(worker.rows, **options))
     return results
@@ -185,6 +184,11 @@ def _interleaved(names: list[str], rounds: int) -> Iterator[str]:
         for name in [*names[start:], *names[:start]]:
             print(f"  round {number + 1}: {name}", file=sys.stderr)
             yield name
+
+
+def _there_and_back(cases: tuple[int, ...]) -> tuple[int, ...]:
+    """Give each case twice, so that what drifts one way while a client is at work cancels out."""
+    return (*cases, *reversed(cases))
 
 
 def _import_time(name: str, compiled: str) -> float:

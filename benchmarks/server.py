@@ -91,7 +91,7 @@ def running(*, latency: float = 0.0) -> Iterator[Server]:
 
 
 def _run(pipe: "Connection[object, object]", latency: float) -> None:
-    polling = machine.pin(machine.SERVER)
+    polling = machine.pin(machine.SERVER) and not latency
     machine.allow_many_sockets()
     asyncio.run(_serve(pipe, latency, polling=polling))
 

@@ -243,11 +243,7 @@ class AsyncClient:
         return self._sender.state.statistics()
 
     async def aclose(self) -> None:
-        """End calls under way with an error, and close all connections; may be called again, or cancelled.
-
-        An OAuth refresh token that is being used gets up to 2 seconds for its answer: the server may
-        rotate it, and then only the new one is good (RFC 6749 §6).
-        """
+        """End calls under way with an error, and close all connections; may be called again, or cancelled."""
         if self._owner is None:
             with CancelScope(shield=True):
                 await self._sender.state.aclose()

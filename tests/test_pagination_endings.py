@@ -24,7 +24,7 @@ PAGINGS = pytest.mark.parametrize("paging", ["page", "cursor"])
 async def assert_nothing_left(client: AsyncClient, listing: Listing) -> None:
     """No task of the walk and no request of its is there, once everybody has had a turn."""
     await settle()
-    assert client._sender.state.background._jobs == set()
+    assert client._sender.state.background._jobs == {}
     assert (listing.under_way, client.statistics().in_flight) == (0, 0)
 
 

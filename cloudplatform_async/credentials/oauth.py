@@ -93,7 +93,8 @@ class OAuthRefreshToken:
     """Access tokens by OAuth's refresh token grant (RFC 6749 §6), for ``access_token=``.
 
     A server may rotate the refresh token; the newest one is kept here, and given to ``on_rotate``
-    so that it can be stored. Give one object to every client that is to share its token. It is used
+    so that it can be stored; a client that closes during a refresh waits up to 2 seconds for it,
+    for the old one may be spent. Give one object to every client that is to share its token. It is used
     by one event loop at a time; a second ``asyncio.run`` goes on with the tokens of the first.
 
     Attributes:
