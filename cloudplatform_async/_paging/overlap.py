@@ -2,14 +2,11 @@
 
 from collections import deque
 from collections.abc import Hashable, Sequence
-from operator import attrgetter
 from typing import Any
 
 from attrs import frozen
 
 from cloudplatform_async.errors import PaginationLoopError
-
-_id_of = attrgetter("id")
 
 
 @frozen(kw_only=True)
@@ -91,10 +88,7 @@ def _ids_of(items: Sequence[Any]) -> list[Any]:
     """List the ids of a page, ``None`` for what has none; all rows of a page are of one kind."""
     if items and isinstance(items[0], dict):
         return [row.get("id") for row in items]
-    try:
-        return list(map(_id_of, items))
-    except AttributeError:
-        return [None] * len(items)
+    return [getattr(item, "id", None) for item in items]
 
 
 def _set_of(ids: list[Any]) -> frozenset[Hashable]:

@@ -59,10 +59,11 @@ class Endpoint:
             200, json={"access_token": f"at{number}", "token_type": "Bearer", **self.fields}
         )
 
-    def client(self, oauth: OAuth) -> Authentication:
+    def client(self, oauth: OAuth, background: Background | None = None) -> Authentication:
         """The authentication of a client that was given this grant."""
+        transport = httpx.MockTransport(self)
         return Authentication(
-            Credentials.of(None, oauth), httpx.MockTransport(self), Background(), user_agent="test/1"
+            Credentials.of(None, oauth), transport, background or Background(), user_agent="test/1"
         )
 
 
@@ -329,12 +330,9 @@ async def test_clients_given_one_object_share_its_token() -> None:
 async def test_a_client_that_closes_during_a_refresh_hands_it_to_the_others() -> None:
     """A waiting call of another client starts it anew."""
     endpoint, oauth, background = Endpoint(open=anyio.Event()), client_credentials(), Background()
-    leading = Authentication(
-        Credentials.of(None, oauth), httpx.MockTransport(endpoint), background, user_agent="test/1"
-    )
     assert endpoint.open is not None
     with anyio.move_on_after(0):
-        await token(leading)
+        await token(endpoint.client(oauth, background))
     results: list[str] = []
 
     async def wait_for_token() -> None:
@@ -353,12 +351,9 @@ async def test_closing_during_a_rotation_keeps_the_new_refresh_token() -> None:
     told: list[str] = []
     endpoint, background = Endpoint(open=anyio.Event(), fields={"refresh_token": "rt1"}), Background()
     oauth = refresh_token(on_rotate=told.append)
-    closing = Authentication(
-        Credentials.of(None, oauth), httpx.MockTransport(endpoint), background, user_agent="test/1"
-    )
     assert endpoint.open is not None
     with anyio.move_on_after(0):
-        await token(closing)
+        await token(endpoint.client(oauth, background))
     await wait_all_tasks_blocked()
     async with anyio.create_task_group() as group:
         group.start_soon(background.aclose)
