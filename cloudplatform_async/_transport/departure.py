@@ -1,13 +1,14 @@
 """What a request and the transport below tell each other at the moment of sending."""
 
 from abc import ABC, abstractmethod
+from typing import cast
 
 import httpx
 
 from cloudplatform_async._transport.exceptions import HeldBackError
 
-EXTENSION = "departure"
-"""Name in ``httpx.Request.extensions``."""
+EXTENSION = "cloudplatform_async.departure"
+"""Name in ``httpx.Request.extensions``, where nobody else puts anything."""
 
 
 class Departure(ABC):
@@ -40,8 +41,7 @@ def announce(departure: Departure) -> None:
 
 def departure_of(request: httpx.Request) -> Departure | None:
     """Find what a request carries."""
-    departure = request.extensions.get(EXTENSION)
-    return departure if isinstance(departure, Departure) else None
+    return cast("Departure | None", request.extensions.get(EXTENSION))
 
 
 def leave(request: httpx.Request) -> None:

@@ -20,6 +20,7 @@ from cloudplatform_async._transport.failures import failure_of
 from cloudplatform_async._transport.flight import Flight
 from cloudplatform_async._transport.target_url import ParsedBase, TargetURL
 from cloudplatform_async._transport.wire_headers import RawHeaders, WireHeaders
+from cloudplatform_async._transport.wire_request import WireRequest
 from cloudplatform_async.errors import ConfigurationError, ResponseDecodeError, ResponseTooLargeError
 from cloudplatform_async.settings import BaseURL, Timeouts
 from cloudplatform_async.version import USER_AGENT
@@ -79,20 +80,17 @@ class Exchange:
     def request(self, flight: Flight, credentials: RawHeaders, departure: Departure) -> httpx.Request:
         """Build the request of one attempt."""
         call = flight.call
-        request = httpx.Request(
+        return WireRequest(
             call.method,
-            self._parsed.url,
-            stream=httpx.ByteStream(call.body or b""),
-            extensions={
+            TargetURL(self._parsed, (self.base.prefix + call.target).encode()),
+            WireHeaders((*self._headers_of(call), *credentials, *_own_headers(flight))),
+            call.body or b"",
+            {
                 "timeout": httpx_timeouts(flight.timeouts),
                 "fresh": flight.wants_fresh,
                 EXTENSION: departure,
             },
         )
-        request.headers = WireHeaders((*self._headers_of(call), *credentials, *_own_headers(flight)))
-        request.url = TargetURL(self._parsed, (self.base.prefix + call.target).encode())
-        request.read()  # lets transports and mocks have the body whole
-        return request
 
     def _headers_of(self, call: Call[Any]) -> RawHeaders:
         """Give what is the same for all calls, and what the user gave this one."""

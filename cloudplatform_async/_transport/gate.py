@@ -108,6 +108,7 @@ class Gate:
     """
 
     def __init__(self) -> None:
+        self._was_throttled = False  # until then there is nothing to look for
         self._lanes: WeakKeyDictionary[object, dict[str, Lane]] = WeakKeyDictionary()
 
     async def enter(self, flight: Flight) -> None:
@@ -146,12 +147,13 @@ class Gate:
         lane.refuse(now, seconds, flight.departed)
 
     def _open(self, flight: Flight) -> Lane:
+        self._was_throttled = True
         return self._lanes.setdefault(flight.identity, {}).setdefault(
             flight.call.group, Lane(flight.call.group)
         )
 
     def _find(self, flight: Flight) -> Lane | None:
-        if not self._lanes:
+        if not self._was_throttled:
             return None
         lanes = self._lanes.get(flight.identity, {})
         lane = lanes.get(flight.call.group)

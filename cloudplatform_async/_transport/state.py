@@ -1,11 +1,13 @@
 """What a client and all of its views share."""
 
 from collections.abc import Callable
+from contextvars import Token
 from types import TracebackType
 
 import httpx
 from anyio import CancelScope
 from attrs import Factory, define, field
+from sniffio import current_async_library, current_async_library_cvar
 
 from cloudplatform_async._protocol.budget import RetryBudget
 from cloudplatform_async._transport.background import TURNS_TO_SEND, Background, current_event_loop, time_of
@@ -27,22 +29,31 @@ class Counters:
 
 
 class CallScope:
-    """A cancel scope that is known to the client for as long as it is open."""
+    """A cancel scope that is known to the client for as long as it is open.
 
-    __slots__ = ("_open", "_scope")
+    Within it the event loop's library is on record, as sniffio offers: anyio and httpcore ask fourteen
+    times a call, and would have to search each time.
+    """
 
-    def __init__(self, open_scopes: set[CancelScope], scope: CancelScope) -> None:
+    __slots__ = ("_library", "_open", "_scope", "_token")
+
+    def __init__(self, open_scopes: set[CancelScope], scope: CancelScope, library: str) -> None:
         self._open = open_scopes
         self._scope = scope
+        self._library = library
+        self._token: Token[str | None] | None = None
 
     def __enter__(self) -> None:
         self._open.add(self._scope)
+        self._token = current_async_library_cvar.set(self._library)
         self._scope.__enter__()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
         self._open.discard(self._scope)
+        if self._token is not None:
+            current_async_library_cvar.reset(self._token)
         return self._scope.__exit__(kind, error, trace)
 
 
@@ -70,6 +81,7 @@ class SharedState:
     closed: bool = False
     _loop: object = None
     _time: Callable[[], float] = field(default=lambda: 0.0)
+    _library: str = ""
     _scope: type[CancelScope] = CancelScope
     _scopes: set[CancelScope] = field(factory=set[CancelScope])
 
@@ -86,7 +98,7 @@ class SharedState:
             raise ClientStateError("This client is closed; make a new one, or keep it open for longer.")
         loop = current_event_loop()
         if self._loop is None:
-            self._loop, self._time = loop, time_of(loop)
+            self._loop, self._time, self._library = loop, time_of(loop), current_async_library()
             self._scope = type(CancelScope())  # anyio would look up whose loop this is for each scope
         elif self._loop is not loop:
             raise ClientStateError(
@@ -112,7 +124,7 @@ class SharedState:
         Args:
             deadline: In the event loop's seconds; a call that meets it ends without an outcome.
         """
-        return CallScope(self._scopes, self._scope(deadline=deadline))
+        return CallScope(self._scopes, self._scope(deadline=deadline), self._library)
 
     async def aclose(self) -> None:
         """End calls and background tasks, then the transport; a second time does nothing."""

@@ -3,12 +3,14 @@
 import anyio
 import httpx
 import pytest
+import sniffio
+from sniffio import current_async_library_cvar
 
-from cloudplatform_async import ClientStateError, RetryPolicy
+from cloudplatform_async import APIConnectionError, ClientStateError, RetryPolicy
 from cloudplatform_async._transport.state import SharedState
 from cloudplatform_async.settings import parse_base_url
 from cloudplatform_async.testing import no_waiting
-from tests.transport.scripted import Scripted, answer, client_over, refuse
+from tests.transport.scripted import PROJECT, Scripted, answer, client_over, refuse
 
 pytestmark = pytest.mark.anyio
 
@@ -72,3 +74,21 @@ def test_a_state_belongs_to_the_loop_of_its_first_call() -> None:
     for backend in ("trio", "asyncio"):
         with pytest.raises(ClientStateError, match="another event loop"):
             anyio.run(enter, backend=backend)
+
+
+async def test_during_a_call_the_library_of_the_event_loop_is_on_record() -> None:
+    """The layers below need not search for it; what the caller had on record is there again afterwards."""
+    seen: list[str | None] = []
+
+    async def step(_: httpx.Request) -> httpx.Response:
+        seen.append(current_async_library_cvar.get())
+        return httpx.Response(200, json=PROJECT)
+
+    token = current_async_library_cvar.set(None)
+    async with client_over(Scripted(step, httpx.ReadError("lost"))) as client:
+        await client.projects.get("prj_1")
+        with pytest.raises(APIConnectionError):
+            await client.with_options(retries=RetryPolicy(max_retries=0)).projects.get("prj_1")
+    assert current_async_library_cvar.get() is None
+    current_async_library_cvar.reset(token)
+    assert seen == [sniffio.current_async_library()]

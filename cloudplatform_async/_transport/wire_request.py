@@ -1,0 +1,29 @@
+"""A request of parts that are ready for the wire, which httpx's own would check and copy once more."""
+
+from typing import Any
+
+import httpx
+
+from cloudplatform_async._transport.wire_headers import WireHeaders
+
+
+class WireRequest(httpx.Request):
+    """What a transport needs of a request; its body is there whole, for mocks too.
+
+    Args:
+        method: Upper case.
+        url: Where it goes.
+        headers: All of them.
+        content: Its body.
+        extensions: Of its own, not copied.
+    """
+
+    def __init__(
+        self, method: str, url: httpx.URL, headers: WireHeaders, content: bytes, extensions: dict[str, Any]
+    ) -> None:
+        self.method = method
+        self.url = url
+        self.headers = headers
+        self.extensions = extensions
+        self.stream = httpx.ByteStream(content)
+        self._content = content
