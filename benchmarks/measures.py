@@ -22,8 +22,10 @@ class Effort:
     """How much a run does.
 
     Attributes:
-        rounds: Of gets, rows and imports; a burst takes at most three.
+        rounds: Of every measure but memory and layers; of imports three times as many.
         seconds: Of one measure of gets, and at least of one of rows.
+        turn: Seconds of one measure of gets for each that is in flight, at least: in a short one of 1,000
+            most tasks would make their first get or their last.
         in_flight: Calls under way at the same time.
         burst: Gets at once.
         latency: Of the server in a burst, in seconds.
@@ -35,8 +37,9 @@ class Effort:
         memory_rows: Rows to walk through for the memory.
     """
 
-    rounds: int = 5
-    seconds: float = 1.5
+    rounds: int = 6
+    seconds: float = 0.5
+    turn: float = 0.0015
     in_flight: tuple[int, ...] = (1, 16, 64, 256, 1000)
     burst: int = 2000
     latency: float = 0.05
@@ -79,7 +82,7 @@ def gets(effort: Effort, names: list[str]) -> Results:
         for name in _interleaved(names, effort.rounds):
             with worker.working(name, server.url) as take:
                 for number in _there_and_back(effort.in_flight):
-                    options = {"in_flight": number, "seconds": effort.seconds}
+                    options = {"in_flight": number, "seconds": max(effort.seconds, number * effort.turn)}
                     results[name][str(number)].append(take(worker.gets, **options))
     return results
 
@@ -87,7 +90,9 @@ def gets(effort: Effort, names: list[str]) -> Results:
 def burst(effort: Effort, names: list[str]) -> Results:
     """Many gets at once on a slow server, from a cold pool and then from a warm one."""
     results = _empty(names, ("cold", "warm"))
-    for name in _interleaved(names, min(effort.rounds, 3)):
+    for name in _interleaved(names, effort.rounds):
+        if not all(result and result["ended"] for pool in results[name].values() for result in pool):
+            continue  # a client that does not end is not asked again
         # A server for each client: sockets that the one before left behind are not counted.
         with running(latency=effort.latency) as server, worker.working(name, server.url) as take:
             for pool in results[name]:
@@ -118,7 +123,7 @@ def walks(effort: Effort, names: list[str]) -> Results:
     names = _walkers(names)
     results = _empty(names, ("read", "sprint"))
     with running(latency=effort.latency) as server:
-        for name in _interleaved(names, min(effort.rounds, 3)):
+        for name in _interleaved(names, effort.rounds):
             with worker.working(name, server.url) as take:
                 read = take(worker.walks, pages=effort.walk, pause=effort.latency)
                 results[name]["read"].append(read)
@@ -146,7 +151,7 @@ def layers(effort: Effort, names: list[str]) -> Results:
     with running() as server:
         for name in names:
             with worker.working(name, server.url) as take:
-                results[name]["64"].append(take(worker.layers, in_flight=64, seconds=3 * effort.seconds))
+                results[name]["64"].append(take(worker.layers, in_flight=64, seconds=10 * effort.seconds))
     return results
 
 
@@ -191,7 +196,7 @@ def _there_and_back(cases: tuple[int, ...]) -> tuple[int, ...]:
     return (*cases, *reversed(cases))
 
 
-def _import_time(name: str, compiled: str) -> float:
+def _import_time(name: str, compiled: str) -> dict[str, float]:
     """Import a client's module with its bytecode in the folder ``compiled``, written there if need be."""
     allowed = machine.cores()
     core = str(allowed[machine.CLIENT]) if len(allowed) > machine.CLIENT else ""
@@ -203,4 +208,4 @@ def _import_time(name: str, compiled: str) -> float:
         capture_output=True,
         text=True,
     )
-    return float(answer.stdout)
+    return {"seconds": float(answer.stdout)}

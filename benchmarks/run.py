@@ -13,6 +13,7 @@ import report
 from attrs import asdict, evolve
 from clients import CLIENTS
 from measures import MEASURES, SMOKE, Effort
+from ratios import ratios
 
 HERE = Path(__file__).parent
 RESULTS, CHART = HERE / "results.json", HERE.parent / "docs" / "benchmarks.png"
@@ -39,7 +40,7 @@ def main() -> None:
         print(f"{measure} …", file=sys.stderr)
         run["results"][measure] = MEASURES[measure](effort, names)
         _print(report.measure_table(measure, run))
-    run["ratios"] = report.ratios(run["results"])
+    run["ratios"] = ratios(run["results"])
     _print(report.ratio_table(run["ratios"]))
     whole = not (options.smoke or options.only or options.clients)
     _write(run, options.json or (RESULTS if whole else None), options.chart or (CHART if whole else None))
