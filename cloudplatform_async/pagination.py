@@ -139,7 +139,7 @@ class Paginator(Generic[T]):
                 await self._checked(self._stream.look_ahead(self._left))
             elif self._rows:
                 self._has_begun = True
-                self._held, self._rows = self._rows[:-1], self._rows[-1:]
+                self._held, self._rows = self._rows, [self._rows.pop()]
             if self._rows:
                 return True
         return False
@@ -153,15 +153,20 @@ class Paginator(Generic[T]):
             raise
 
     def _take(self, fetched: Fetched[T]) -> None:
-        """Make a page the current one: without what was handed out before, and no more than is wanted."""
+        """Make a page the current one: without what was handed out before, and no more than is wanted.
+
+        The page gives its rows up, so that what was handed out is gone before the next page is decoded.
+        """
         self._base, self._skip = self._skip, 0
-        items, self._places = fetched.page.items, fetched.places
+        rows, self._places = fetched.page.items, fetched.places
         if self._places is not None:
-            items = [items[place] for place in self._places]
+            rows[:] = [rows[place] for place in self._places]
         elif self._base:
-            items = items[self._base :]
-        rows = items if len(items) <= self._left else items[: int(self._left)]
-        self._rows, self._size = rows[::-1], len(rows)
+            del rows[: self._base]
+        if len(rows) > self._left:
+            del rows[int(self._left) :]
+        rows.reverse()
+        self._rows, self._size = rows, len(rows)
         self._left -= len(rows)
         if not self._left:
             self._stream.stop()

@@ -173,6 +173,19 @@ async def test_pages_that_were_handed_out_are_let_go(paging: Paging) -> None:
     assert len(kept) == 30
 
 
+@pytest.mark.parametrize("ahead", [0, 1, 4])
+@PAGINGS
+async def test_items_that_were_handed_out_are_let_go_one_by_one(paging: Paging, ahead: int) -> None:
+    """The walk keeps none of them, also not until its page is done."""
+    kept: list[weakref.ref[Any]] = []
+    async with client_of(Listing(names(30), paging)) as client:
+        async for row in client.projects.iter_all(ahead=ahead, model=Row):
+            kept.append(weakref.ref(row))
+            del row
+            assert not [each for each in kept if each() is not None]
+    assert len(kept) == 30
+
+
 @define(slots=False)
 class Row:
     """A row that can be watched."""
