@@ -1,10 +1,11 @@
 """Results as one picture: the cost of a get, many at once, rows, import and memory."""
 
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from clients import OURS, OURS_AIOHTTP
-from figures import best
+from figures import middle
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -50,14 +51,14 @@ def _caption(run: dict[str, Any]) -> str:
     effort = run["effort"]
     burst = f"{effort['burst']:,} at once on {effort['latency'] * 1e3:.0f} ms"
     return (
-        f"{run['began'][:10]}, best of the rounds, {burst}, Python {host['python']}, {host['cores']} cores; "
-        f"{versions}"
+        f"{run['began'][:10]}, {burst}, Python {host['python']}, {host['cores']} cores; {versions}; "
+        "medians of the rounds"
     )
 
 
 def _gets(axes: Axes, results: dict[str, Any]) -> None:
     for name, cases in results.items():
-        points = [(int(case), best(rounds, "cpu_us")) for case, rounds in cases.items()]
+        points = [(int(case), middle(rounds, "cpu_us")) for case, rounds in cases.items()]
         known = [(case, value) for case, value in points if value]
         if known:
             width = 3 if name in {OURS, OURS_AIOHTTP} else 1.5
@@ -75,7 +76,7 @@ def _burst(axes: Axes, results: dict[str, Any]) -> None:
     for name, cases in results.items():
         seconds[name], notes[name] = 0.0, "no end, killed"
         if known := [each for each in cases["cold"] if each is not None]:
-            seconds[name] = min(each["seconds"] for each in known)
+            seconds[name] = median(each["seconds"] for each in known)
             notes[name] = f"{seconds[name]:.1f} s, {max(each['sockets'] for each in known):,} sockets"
             if not all(each["ended"] for each in known):
                 notes[name] = f"did not end in {seconds[name]:.0f} s"
@@ -85,19 +86,19 @@ def _burst(axes: Axes, results: dict[str, Any]) -> None:
 
 
 def _rows(axes: Axes, results: dict[str, Any]) -> None:
-    rates = {name: best(cases["1000"], "rows_per_cpu_second") for name, cases in results.items()}
+    rates = {name: middle(cases["1000"], "rows_per_cpu_second") for name, cases in results.items()}
     known = {name: rate for name, rate in rates.items() if rate}
     notes = {name: f"{rate:,.0f}" for name, rate in known.items()}
     _bars(axes, known, notes, "Typed rows per second of CPU, pages of 1,000 (longer is better)")
 
 
 def _imports(axes: Axes, results: dict[str, Any]) -> None:
-    time = {name: (best(cases["seconds"], "seconds") or 0.0) * 1e3 for name, cases in results.items()}
+    time = {name: (middle(cases["seconds"], "seconds") or 0.0) * 1e3 for name, cases in results.items()}
     _bars(axes, time, {name: f"{value:.0f}" for name, value in time.items()}, "Import, ms of CPU")
 
 
 def _memory(axes: Axes, results: dict[str, Any]) -> None:
-    peaks = {name: best(cases["100"], "traced_peak") for name, cases in results.items()}
+    peaks = {name: middle(cases["100"], "traced_peak") for name, cases in results.items()}
     known = {name: peak / _MIB for name, peak in peaks.items() if peak}
     notes = {name: f"{value:.1f}" for name, value in known.items()}
     _bars(axes, known, notes, "Python's peak in a walk of 100,000 rows, MiB")

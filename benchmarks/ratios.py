@@ -1,4 +1,4 @@
-"""The ratios that the project promises, by the best rounds and by the median round."""
+"""The ratios that the project promises, by the median of the rounds and by the best of them."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -26,7 +26,7 @@ class Rule:
     spread: Callable[[list[Rounds], str], float | None]
 
 
-_RULES = {"best": Rule(over_best, spread_best), "median": Rule(over_middle, spread_middle)}
+_RULES = {"median": Rule(over_middle, spread_middle), "best": Rule(over_best, spread_best)}
 
 
 def ratios(results: dict[str, Any]) -> dict[str, dict[str, float]]:

@@ -1,8 +1,8 @@
-"""Results as tables: the best of the rounds, and the ratios."""
+"""Results as tables: the median of the rounds, and the ratios."""
 
 from typing import Any
 
-from figures import best
+from figures import middle
 
 Table = tuple[str, list[str], list[list[str]]]
 """Title, column heads, rows."""
@@ -21,8 +21,8 @@ def measure_table(name: str, run: dict[str, Any]) -> Table:
 
 def ratio_table(found: dict[str, dict[str, float]]) -> Table:
     """Make the table of the ratios."""
-    body = [[name, *(f"{ratio[rule]:.2f}" for rule in ("best", "median"))] for name, ratio in found.items()]
-    return "Ratios", ["ours to others", "best rounds", "median round"], body
+    body = [[name, *(f"{ratio[rule]:.2f}" for rule in ("median", "best"))] for name, ratio in found.items()]
+    return "Ratios", ["ours to others", "median of the rounds", "best of the rounds"], body
 
 
 def text(table: Table) -> str:
@@ -42,7 +42,7 @@ def _gets(results: dict[str, Any]) -> Table:
 def _cost(rounds: list[Any]) -> str:
     if not rounds or all(each is None for each in rounds):
         return "did not end"
-    value = best(rounds, "cpu_us")
+    value = middle(rounds, "cpu_us")
     return _failures(rounds) if value is None else f"{value:.0f}"
 
 
@@ -72,7 +72,7 @@ def _burst_cells(rounds: list[Any]) -> list[str]:
 def _rows(results: dict[str, Any]) -> Table:
     cases = list(next(iter(results.values())))
     body = [
-        [name, *(_number(best(rounds[case], "rows_per_cpu_second")) for case in cases)]
+        [name, *(_number(middle(rounds[case], "rows_per_cpu_second")) for case in cases)]
         for name, rounds in results.items()
     ]
     return "Typed rows per second of CPU", ["client", *(f"pages of {case}" for case in cases)], body
@@ -89,12 +89,12 @@ def _walk_cells(cases: dict[str, list[Any]]) -> list[tuple[list[Any], str]]:
 
 
 def _seconds(rounds: list[Any], key: str) -> str:
-    value = best(rounds, key)
+    value = middle(rounds, key)
     return "" if not rounds else "did not end" if value is None else f"{value:.2f}"
 
 
 def _imports(results: dict[str, Any]) -> Table:
-    time = {name: best(cases["seconds"], "seconds") or 0.0 for name, cases in results.items()}
+    time = {name: middle(cases["seconds"], "seconds") or 0.0 for name, cases in results.items()}
     base = time.get("httpx, bare")
     body = [
         [name, f"{value * 1e3:.0f}", f"{value / base:.2f}" if base else ""] for name, value in time.items()
@@ -105,7 +105,7 @@ def _imports(results: dict[str, Any]) -> Table:
 def _memory(results: dict[str, Any]) -> Table:
     keys = ("process_growth", "traced_peak", "traced_left")
     body = [
-        [name, *(_mib(best(rounds, key)) for key in keys)]
+        [name, *(_mib(middle(rounds, key)) for key in keys)]
         for name, cases in results.items()
         for rounds in cases.values()
     ]
