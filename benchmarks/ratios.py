@@ -30,10 +30,13 @@ _RULES = {"median": Rule(over_middle, spread_middle), "best": Rule(over_best, sp
 
 
 def ratios(results: dict[str, Any]) -> dict[str, dict[str, float]]:
-    """Compare ours with others: costs are better below 1, rates above it."""
-    found = {name: _found(results, rule) for name, rule in _RULES.items()}
-    names = [name for name in found["best"] if all(found[rule][name] is not None for rule in _RULES)]
-    return {name: {rule: found[rule][name] or 0.0 for rule in _RULES} for name in names}
+    """Compare ours with others, by each rule: costs are better below 1, rates above it."""
+    found: dict[str, dict[str, float]] = {}
+    for rule_name, rule in _RULES.items():
+        for name, value in _found(results, rule).items():
+            if value is not None:
+                found.setdefault(name, {})[rule_name] = value
+    return found
 
 
 def _found(results: dict[str, Any], rule: Rule) -> Found:
@@ -48,16 +51,13 @@ def _found(results: dict[str, Any], rule: Rule) -> Found:
 def _of_gets(gets: dict[str, Any], rule: Rule) -> Found:
     found: Found = {}
     for case in ("64", "256"):
-        rounds = {name: cases.get(case, []) for name, cases in gets.items()}
-
-        def over(one: str, other: str, rounds: dict[str, Rounds] = rounds) -> float | None:
-            return rule.over(rounds.get(one, []), rounds.get(other, []), "cpu_us")
-
+        ours, on_aiohttp = (_rounds(gets, name, case) for name in _OURS)
         found[f"get at {case} in flight / best peer's default"] = _most(
-            over(OURS, each) for each in _DEFAULTS
+            rule.over(ours, _rounds(gets, peer, case), "cpu_us") for peer in _DEFAULTS
         )
         for name in ("openai, aiohttp", "aiohttp, bare"):
-            found[f"get at {case} in flight, ours on aiohttp / {name}"] = over(OURS_AIOHTTP, name)
+            ratio = rule.over(on_aiohttp, _rounds(gets, name, case), "cpu_us")
+            found[f"get at {case} in flight, ours on aiohttp / {name}"] = ratio
     for start in (1, 16):
         cases = [rounds for case, rounds in gets.get(OURS, {}).items() if int(case) >= start]
         name = f"dearest get / cheapest from {start} in flight up, default transport"
@@ -68,9 +68,7 @@ def _of_gets(gets: dict[str, Any], rule: Rule) -> Found:
 def _of_rows(rows: dict[str, Any], rule: Rule) -> Found:
     return {
         f"rows, pages of {case}, {name} / best peer": _least(
-            rule.over(rows[name][case], rows[peer][case], "rows_per_cpu_second")
-            for peer in PEERS
-            if peer in rows
+            rule.over(rows[name][case], _rounds(rows, peer, case), "rows_per_cpu_second") for peer in PEERS
         )
         for name in _OURS
         for case in rows.get(name, {})
@@ -80,19 +78,26 @@ def _of_rows(rows: dict[str, Any], rule: Rule) -> Found:
 def _of_walks(walks: dict[str, Any], rule: Rule) -> Found:
     found: Found = {}
     for name in _OURS:
-        cases = walks.get(name, {"read": [], "sprint": []})
         found[f"walk at leisure, {name} / best peer"] = _most(
-            rule.over(cases["read"], walks[peer]["read"], "seconds") for peer in PEERS if peer in walks
+            rule.over(_rounds(walks, name, "read"), _rounds(walks, peer, "read"), "seconds") for peer in PEERS
         )
-        in_turn = [each and {"seconds": each["serial"]} for each in cases["sprint"]]
-        ahead = [each and {"seconds": each["ahead"]} for each in cases["sprint"]]
+        sprints = _rounds(walks, name, "sprint")
+        in_turn, ahead = (
+            [each and {"seconds": each[key]} for each in sprints] for key in ("serial", "ahead")
+        )
         found[f"pages ahead / one by one, speed of {name}"] = rule.over(in_turn, ahead, "seconds")
     return found
 
 
 def _of_imports(imports: dict[str, Any], rule: Rule) -> Found:
-    ours, httpx = (imports.get(name, {}).get("seconds", []) for name in (OURS, "httpx, bare"))
+    ours, httpx = (_rounds(imports, name, "seconds") for name in (OURS, "httpx, bare"))
     return {"import / import httpx": rule.over(ours, httpx, "seconds")}
+
+
+def _rounds(results: dict[str, Any], name: str, case: str) -> Rounds:
+    """Give a client's measurements of a case; none where it did not take part."""
+    rounds: Rounds = results.get(name, {}).get(case, [])
+    return rounds
 
 
 def _least(values: Iterable[float | None]) -> float | None:

@@ -21,7 +21,10 @@ def measure_table(name: str, run: dict[str, Any]) -> Table:
 
 def ratio_table(found: dict[str, dict[str, float]]) -> Table:
     """Make the table of the ratios."""
-    body = [[name, *(f"{ratio[rule]:.2f}" for rule in ("median", "best"))] for name, ratio in found.items()]
+    body = [
+        [name, *(f"{ratio[rule]:.2f}" if rule in ratio else "" for rule in ("median", "best"))]
+        for name, ratio in found.items()
+    ]
     return "Ratios", ["ours to others", "median of the rounds", "best of the rounds"], body
 
 

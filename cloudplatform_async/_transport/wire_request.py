@@ -26,4 +26,4 @@ class WireRequest(httpx.Request):
         self.headers = headers
         self.extensions = extensions
         self.stream = httpx.ByteStream(content)
-        self._content = content
+        self._content = content  # where httpx keeps a body that was read

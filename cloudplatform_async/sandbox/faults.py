@@ -119,7 +119,7 @@ class Faults:
             path=path,
         )
         # Dice for a script that repeats, not for secrets.
-        scripted = _Scripted(fault, times, probability, Random(seed))  # noqa: S311
+        scripted = _Scripted(fault, times, probability, Random(seed))  # noqa: S311 - not for secrets
         with self._lock:
             self._script.append(scripted)
         return fault

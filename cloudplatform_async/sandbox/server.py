@@ -100,7 +100,7 @@ class Server:
         protocol = make(config=self._config, server_state=self._state, app_state=state, _loop=self._loop)
         protocol.access_log = False
         state["connection"] = SocketConnection(protocol)
-        return protocol  # type: ignore[no-any-return]
+        return protocol  # type: ignore[no-any-return]  # as `make` above
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         # Only `stop` cancels a request, and uvicorn would log that as an error.
