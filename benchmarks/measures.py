@@ -68,6 +68,7 @@ PAGE_SIZES = (100, 1000)
 
 _IMPORT = """
 import os, sys, time
+sys.modules["click"] = None
 if sys.argv[2]: os.sched_setaffinity(0, {int(sys.argv[2])})
 cpu = time.process_time()
 __import__(sys.argv[1])
@@ -156,7 +157,11 @@ def layers(effort: Effort, names: list[str]) -> Results:
 
 
 def imports(effort: Effort, names: list[str]) -> Results:
-    """CPU time of an import in a fresh interpreter."""
+    """CPU time of an import in a fresh interpreter.
+
+    Without click: where it is installed, httpx loads a command line, and with it rich, which neither a bare
+    install of it nor one of ours brings.
+    """
     names = [name for name in names if CLIENTS[name].imports]
     results = _empty(names, ("seconds",))
     with TemporaryDirectory() as compiled:

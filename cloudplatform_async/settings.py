@@ -14,9 +14,9 @@ from cloudplatform_async.errors import ConfigurationError
 
 DEFAULT_BASE_URL = "https://api.cloudplatform.dev/v1"
 
-_HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?")
-_VERSIONED = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/v[0-9]+")
-_REFUSED_IN_URL = re.compile(r"[^\x21-\x7e]|\\")
+_HOST = r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?"
+_VERSIONED = r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/v[0-9]+"
+_REFUSED_IN_URL = r"[^\x21-\x7e]|\\"
 
 
 Check = Callable[[Any, "Attribute[Any]", Any], None]
@@ -154,7 +154,7 @@ def secure_url(text: object, name: str) -> SplitResult:
     Raises:
         ConfigurationError: With a message that names the option and the fix.
     """
-    if not isinstance(text, str) or _REFUSED_IN_URL.search(text):
+    if not isinstance(text, str) or re.search(_REFUSED_IN_URL, text):
         raise ConfigurationError(f"{name} must be a URL in plain ASCII, without spaces or backslashes.")
     if "@" in text:  # wherever it is: a password may have any character, and messages show what follows
         raise ConfigurationError(
@@ -187,7 +187,7 @@ def _split(text: str, name: str) -> SplitResult:
 def _is_host(host: str) -> bool:
     if re.fullmatch(r"\[.*\]|[0-9.]+", host):
         return _is_address(host.strip("[]"))
-    return _HOST.fullmatch(host) is not None
+    return re.fullmatch(_HOST, host) is not None
 
 
 def _is_address(text: str) -> bool:
@@ -218,7 +218,7 @@ def parse_base_url(text: object) -> BaseURL:
         raise ConfigurationError(
             "base_url must not contain a query or a fragment; pass queries as `params=`."
         )
-    if not _VERSIONED.fullmatch(path):
+    if not re.fullmatch(_VERSIONED, path):
         fixed = f"{parts.scheme}://{parts.netloc}{_corrected(path)}"
         raise ConfigurationError(f"base_url must end in a version such as /v1: use {fixed}")
     return BaseURL(parts.scheme, parts.netloc.lower().removesuffix(":"), path)
@@ -226,6 +226,6 @@ def parse_base_url(text: object) -> BaseURL:
 
 def _corrected(path: str) -> str:
     """End a path in the version that it has, or in one that it lacks."""
-    if versioned := re.match(_VERSIONED.pattern + "(?=/)", path):
+    if versioned := re.match(_VERSIONED + "(?=/)", path):
         return versioned[0]
-    return path + "/v1" if _VERSIONED.fullmatch(path + "/v1") else "/v1"
+    return path + "/v1" if re.fullmatch(_VERSIONED, path + "/v1") else "/v1"

@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Any
 
 import anyio.lowlevel
 import pytest
-from attrs import define, evolve, field
+from attrs import define, field
+from msgspec.structs import replace
 
 from cloudplatform_async import AsyncClient
 from cloudplatform_async._transport.clock import CLOCK
@@ -75,7 +76,7 @@ def no_waiting() -> Generator[list[float], None, None]:
     """
     skipping = _SkippedTime()
     before = CLOCK.process
-    CLOCK.process = evolve(before, monotonic=skipping.monotonic, wall=skipping.wall, sleep=skipping.sleep)
+    CLOCK.process = replace(before, monotonic=skipping.monotonic, wall=skipping.wall, sleep=skipping.sleep)
     try:
         yield skipping.waits
     finally:

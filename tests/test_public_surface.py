@@ -110,6 +110,13 @@ def test_an_import_loads_nothing_that_an_extra_brings() -> None:
     assert done.stdout.strip() == "set()"
 
 
+def test_an_import_leaves_for_later_what_many_programs_never_need() -> None:
+    """Cattrs comes with the first model that msgspec cannot decode alone, tenacity with the first failure."""
+    code = "import sys, cloudplatform_async; print({'cattrs', 'tenacity'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
 def _follow(path: list[str]) -> object:
     thing: object = cloudplatform_async
     for name in path:

@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from attrs import Factory, define, evolve, field, frozen
+from attrs import Factory, field, frozen
+from msgspec import Struct
+from msgspec.structs import replace
 
 from cloudplatform_async._paging.window import Errand
 from cloudplatform_async._protocol.calls import Call, group_of, target_of
@@ -43,8 +45,7 @@ class Page(Generic[T]):
     request_id: str | None = None
 
 
-@define(eq=False, kw_only=True)
-class Fetched(Generic[T]):
+class Fetched(Struct, Generic[T], eq=False, kw_only=True):
     """A page on its way through a walk.
 
     Attributes:
@@ -76,7 +77,7 @@ def _reader(model: type[T]) -> _Read[T]:
     return read
 
 
-@frozen(eq=False, kw_only=True)
+@frozen(eq=False, repr=False, kw_only=True)
 class PageSource(Generic[T]):
     """One list with its filters.
 
@@ -135,7 +136,7 @@ class PageSource(Generic[T]):
         facts = fetched.facts
         if not facts.link or facts.cursor:
             return facts
-        return evolve(facts, link=follow(facts.link, self.sender.state.base, fetched.target))
+        return replace(facts, link=follow(facts.link, self.sender.state.base, fetched.target))
 
     def _target(self, position: Position) -> str:
         if position.link is not None:

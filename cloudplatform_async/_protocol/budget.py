@@ -1,6 +1,6 @@
 """A token bucket that keeps retries from making an outage worse (API contract §7)."""
 
-from attrs import define
+from msgspec import Struct
 
 from cloudplatform_async.errors import CloudPlatformError
 
@@ -12,8 +12,7 @@ THROTTLE_COST = 0.2  # the server is up, and the gate already slows the group do
 SUCCESS_GAIN = 1.0
 
 
-@define
-class RetryBudget:
+class RetryBudget(Struct):
     """Failures cost tokens; a retried call that succeeds gives them back, and each success earns some.
 
     So heavy loss with eventual success never starves, and only a real outage drains the bucket. A failure

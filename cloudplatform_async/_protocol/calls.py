@@ -3,18 +3,16 @@
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from attrs import field
+from msgspec import Struct
 
 from cloudplatform_async._protocol.idempotency import AUTO, IdempotencyKey
 from cloudplatform_async._protocol.responses import Answer
-from cloudplatform_async._protocol.values import value
 from cloudplatform_async.settings import Timeouts
 
 T = TypeVar("T")
 
 
-@value(kw_only=True)
-class Call(Generic[T]):
+class Call(Struct, Generic[T], frozen=True, kw_only=True):
     """One operation of the platform.
 
     Attributes:
@@ -35,9 +33,12 @@ class Call(Generic[T]):
     decode: Callable[[Answer], T]
     scope: str | None = None
     body: bytes | None = None
-    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    headers: tuple[tuple[str, str], ...] = ()
     idempotency_key: IdempotencyKey = AUTO
     timeouts: Timeouts | None = None
+
+    def __repr__(self) -> str:  # the caller's headers may hold secrets, and so may the body
+        return f"Call({self.method} {self.target})"
 
 
 def target_of(path: str, query: str) -> str:

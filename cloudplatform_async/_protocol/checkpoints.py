@@ -5,7 +5,6 @@ from hashlib import blake2b
 from typing import Annotated
 
 import msgspec
-from attrs import frozen
 from msgspec import Meta
 
 from cloudplatform_async._protocol.page_walk import Position
@@ -26,8 +25,7 @@ class _Form(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
 _decode_form = msgspec.json.Decoder(_Form).decode
 
 
-@frozen(kw_only=True)
-class Checkpoint:
+class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     """After the last item that was handed out.
 
     Attributes:

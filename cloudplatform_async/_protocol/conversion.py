@@ -4,18 +4,15 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Annotated, Any, Generic, NoReturn, TypeVar
 
-import cattrs
 import msgspec
 from msgspec import Meta, Raw, Struct
 
+from cloudplatform_async._protocol.native import UNDECODABLE, decode_error, fault_of, is_native
 from cloudplatform_async._protocol.responses import Answer
-from cloudplatform_async._protocol.structuring import CONVERTER, first_fault, is_native
-from cloudplatform_async._protocol.values import value
 from cloudplatform_async.errors import ResponseDecodeError
 
 T = TypeVar("T")
 
-_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, cattrs.BaseValidationError)
 _ERROR_NAMES = frozenset({"error"})
 _ENVELOPE_NAMES = frozenset({"data", "meta", "pagination", "links", "request_id"})
 
@@ -56,8 +53,7 @@ class PageEnvelope(Struct, Generic[T]):
     links: Links | None = None
 
 
-@value
-class Payload(Generic[T]):
+class Payload(Struct, Generic[T], frozen=True):
     """A decoded single answer: the model, and the ``meta`` of its envelope."""
 
     data: T
@@ -108,7 +104,7 @@ def _payload_decoder(model: Any) -> Decode[Payload[Any]]:
             try:
                 answer = enveloped(body)
                 return Payload(answer.data, answer.meta or {})
-            except _UNREADABLE as error:
+            except UNDECODABLE as error:
                 if "data" in (names := _names(body)) and names <= _ENVELOPE_NAMES:
                     _refuse(error)
         _refuse_error(body)
@@ -138,18 +134,10 @@ def _converted(kind: Any) -> _Read[Any]:
 
 
 def _structuring(kind: Any, path: str) -> Callable[[Any], Any]:
-    try:
-        hook = CONVERTER.get_structure_hook(kind)
-    except cattrs.StructureHandlerNotFoundError as error:
-        raise TypeError(f"{kind} cannot be a model: {error}") from error
+    # cattrs is a tenth of the package's import, and most programs meet only classes that do not need it.
+    from cloudplatform_async._protocol.structuring import structurer
 
-    def structure(value: Any) -> Any:
-        try:
-            return hook(value, kind)
-        except _UNREADABLE as error:
-            _refuse(error, path)
-
-    return structure
+    return structurer(kind, path)
 
 
 def _honest(read: _Read[T]) -> Decode[T]:
@@ -163,7 +151,7 @@ def _honest(read: _Read[T]) -> Decode[T]:
             )
         try:
             return read(body)
-        except _UNREADABLE as error:
+        except UNDECODABLE as error:
             _refuse(error)
 
     return decode
@@ -179,10 +167,9 @@ def _names(body: bytes) -> frozenset[str]:
     """List the top-level names of a JSON object; of anything else, none."""
     try:
         return frozenset(msgspec.json.decode(body, type=dict[str, Raw]))
-    except _UNREADABLE:
+    except UNDECODABLE:
         return frozenset()
 
 
-def _refuse(error: BaseException, path: str = "$") -> NoReturn:
-    place, fault = first_fault(error, path)
-    raise ResponseDecodeError(f"{fault} - at `{place}`", path=place) from error
+def _refuse(error: BaseException) -> NoReturn:
+    raise decode_error(*fault_of(error, "$")) from error

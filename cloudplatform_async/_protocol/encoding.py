@@ -20,10 +20,10 @@ _KEPT = (datetime, Decimal, bytes, bytearray, memoryview)  # left as they are, t
 _UNRESERVED = "-._~"  # RFC 3986 §2.3, beside letters and digits
 _PATH_SAFE = _UNRESERVED + "!$&'()*+,;=:@%"  # RFC 3986 §3.3, and what the caller has encoded
 _PLAIN = re.compile(r"[0-9A-Za-z\-_~]+")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
-_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 §5.6.2
-_FIELD_VALUE = re.compile(r"[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?|")  # RFC 9110 §5.5, ASCII only
+_CONTROL = r"[\x00-\x1f\x7f-\x9f]"
+_STRAY_PERCENT = r"%(?![0-9A-Fa-f]{2})"
+_NAME = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"  # RFC 9110 §5.6.2
+_FIELD_VALUE = r"[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?|"  # RFC 9110 §5.5, ASCII only
 _OWN_HEADERS = frozenset(
     {
         "authorization",
@@ -110,7 +110,7 @@ def _segment(segment: object) -> str:
         raise InvalidRequestError(
             f"{segment!r} is not an id; pass the `id` of an object that the platform gave."
         )
-    if "/" in segment or "\\" in segment or _CONTROL.search(segment):
+    if "/" in segment or "\\" in segment or re.search(_CONTROL, segment):
         raise InvalidRequestError(f"The id {segment!r} has a slash or a control character; ids have none.")
     return quoted(segment)
 
@@ -138,7 +138,7 @@ def checked_path(path: object) -> str:
     """
     if not isinstance(path, str) or not path.strip("/"):
         raise InvalidRequestError("`path` must be a path below the base URL, such as '/projects'.")
-    if re.search(r"[\\?#]|://", path) or _CONTROL.search(path) or _STRAY_PERCENT.search(path):
+    if re.search(r"[\\?#]|://", path) or re.search(_CONTROL, path) or re.search(_STRAY_PERCENT, path):
         raise InvalidRequestError(
             f"The path {path!r} has a character that is not a path's own; pass queries as `params=`, and "
             "percent-encode the rest."
@@ -146,7 +146,7 @@ def checked_path(path: object) -> str:
     segments = path.removeprefix("/").split("/")
     for segment in segments:
         plain = unquote(segment)
-        if plain in {"", ".", ".."} or re.search(r"[/\\]", plain) or _CONTROL.search(plain):
+        if plain in {"", ".", ".."} or re.search(r"[/\\]", plain) or re.search(_CONTROL, plain):
             raise InvalidRequestError(
                 f"The path {path!r} has an empty or dot segment, or an encoded slash or control character."
             )
@@ -209,11 +209,11 @@ def checked_headers(headers: Mapping[str, str] | None) -> tuple[tuple[str, str],
 
 
 def _header(name: object, value: object) -> tuple[str, str]:
-    if not isinstance(name, str) or not _TOKEN.fullmatch(name):
+    if not isinstance(name, str) or not re.fullmatch(_NAME, name):
         raise InvalidRequestError(f"{name!r} is not a header name.")
     if name.lower() in _OWN_HEADERS:
         raise InvalidRequestError(f"The header {name!r} is the client's own; see the option that sets it.")
-    if not isinstance(value, str) or not _FIELD_VALUE.fullmatch(value):
+    if not isinstance(value, str) or not re.fullmatch(_FIELD_VALUE, value):
         # The value may be a secret: it is not shown.
         raise InvalidRequestError(
             f"The value of the header {name!r} must be printable ASCII without line breaks."

@@ -7,7 +7,7 @@ from typing import Final
 
 from cloudplatform_async.errors import InvalidRequestError
 
-_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+_KEY = r"[\x21-\x7e]{1,255}"
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -36,6 +36,6 @@ def choose_key(method: str, given: object, make: Callable[[], str]) -> str | Non
     """
     if given is AUTO:
         return make() if is_write(method) else None
-    if given is not None and (not isinstance(given, str) or not _KEY.fullmatch(given)):
+    if given is not None and (not isinstance(given, str) or not re.fullmatch(_KEY, given)):
         raise InvalidRequestError("`idempotency_key` must be 1 to 255 visible ASCII characters.")
     return given

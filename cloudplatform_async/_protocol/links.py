@@ -7,9 +7,9 @@ from cloudplatform_async.errors import PaginationError
 from cloudplatform_async.settings import BaseURL
 
 _VALUE = r"""\s*+=\s*+("(?:[^"\\]|\\.)*+"|[^\s",;<>]++)"""
-_PARAMETER = re.compile(rf"\s*+;\s*+(?:([\w!#$%&'*+\-.^`|~]++)(?:{_VALUE})?)?")
-_LINK = re.compile(rf"\s*+<([^<>]*+)>((?:{_PARAMETER.pattern})*+)\s*+(?:,|$)")  # RFC 8288 §3
-_REFUSED = re.compile(r"[^\x21-\x7e]|\\")
+_PARAMETER = rf"\s*+;\s*+(?:([\w!#$%&'*+\-.^`|~]++)(?:{_VALUE})?)?"
+_LINK = rf"\s*+<([^<>]*+)>((?:{_PARAMETER})*+)\s*+(?:,|$)"  # RFC 8288 §3
+_REFUSED = r"[^\x21-\x7e]|\\"
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 
@@ -17,7 +17,7 @@ def next_in_header(header: str) -> str | None:
     """Find the target of ``rel="next"`` in a ``Link`` header; a malformed header has none."""
     position, found = 0, None
     while position < len(header):
-        link = _LINK.match(header, position)
+        link = re.compile(_LINK).match(header, position)
         if link is None:
             return None
         if "next" in _relations(link[2]):
@@ -28,7 +28,7 @@ def next_in_header(header: str) -> str | None:
 
 def _relations(parameters: str) -> list[str]:
     """List what the first ``rel`` says (RFC 8288 §3.3); a ``rel`` within another's quotes says nothing."""
-    named = ((str(name).lower(), str(value)) for name, value in _PARAMETER.findall(parameters))
+    named = ((str(name).lower(), str(value)) for name, value in re.findall(_PARAMETER, parameters))
     relation = next((value for name, value in named if name == "rel"), "")
     return relation.strip('"').lower().split()
 
@@ -45,7 +45,7 @@ def follow(link: str, base: BaseURL, current: str) -> str:
         PaginationError: For a link with another origin, prefix or scheme, with userinfo, a backslash or
             a control character, or with dot segments.
     """
-    if _REFUSED.search(link):
+    if re.search(_REFUSED, link):
         raise _refused("has characters that no URL has")
     try:
         target = urlsplit(urljoin(str(base) + current, link))

@@ -1,6 +1,8 @@
 """How fast a throttled endpoint group may be asked: closed for a time, then paced, at last forgotten."""
 
-from attrs import define, field
+from math import inf
+
+from msgspec import Struct
 
 START_RATE = 10.0  # requests a second at the first reopening, unless more got through meanwhile
 LEAST_RATE = 0.1
@@ -12,8 +14,7 @@ QUIET = 30.0  # seconds without a refusal after which the limit is forgotten
 _LONGEST_STEP = 0.25  # seconds of growth that one admission may claim: idle time proves nothing
 
 
-@define(kw_only=True)
-class Pace:
+class Pace(Struct, kw_only=True):
     """The learned limit of one key and endpoint group; every time is in monotonic seconds.
 
     The rate grows quickly until the server lets some through and refuses again, then eases below what
@@ -24,12 +25,12 @@ class Pace:
     """
 
     rate: float = START_RATE
-    _closed_until: float = field(default=float("-inf"), init=False)
-    _refused: float = field(default=float("-inf"), init=False)
-    _delivered: int = field(default=0, init=False)
-    _growth: float = field(default=QUICK_GROWTH, init=False)
-    _took: float | None = field(default=None, init=False)
-    _next: float = field(default=float("-inf"), init=False)
+    _closed_until: float = -inf
+    _refused: float = -inf
+    _delivered: int = 0
+    _growth: float = QUICK_GROWTH
+    _took: float | None = None
+    _next: float = -inf
 
     def closure(self, now: float) -> float:
         """Tell for how many seconds the server still wants nobody to ask."""

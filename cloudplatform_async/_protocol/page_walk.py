@@ -5,11 +5,11 @@ from bisect import bisect_left
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from attrs import define, evolve, field
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from cloudplatform_async._protocol.conversion import PageEnvelope, PageFields
 from cloudplatform_async._protocol.links import next_in_header
-from cloudplatform_async._protocol.values import value
 from cloudplatform_async.errors import PaginationError, PaginationLoopError
 
 T = TypeVar("T")
@@ -18,8 +18,7 @@ MAX_EMPTY_PAGES = 10
 """Empty numbered pages in a row after which a ``total`` that promises more is not believed any longer."""
 
 
-@value(kw_only=True)
-class Position:
+class Position(Struct, frozen=True, kw_only=True):
     """Where a page is: nowhere in particular (the first), or at a cursor, a page number or a link.
 
     Attributes:
@@ -38,8 +37,7 @@ class Position:
         return f"page {self.page}" if self.page is not None else f"link {self.link!r}"
 
 
-@value(kw_only=True)
-class PageFacts:
+class PageFacts(Struct, frozen=True, kw_only=True):
     """What one answer says about its list.
 
     Attributes:
@@ -127,8 +125,7 @@ def page_exists(facts: PageFacts, number: int) -> bool:
     return facts.total is not None and (number - 1) * (facts.limit or facts.count) < facts.total
 
 
-@define
-class Walk:
+class Walk(Struct):
     """The memory of one walk: what makes a loop visible.
 
     Attributes:
@@ -136,7 +133,7 @@ class Walk:
     """
 
     limit: int | None = None
-    _seen: "array[int]" = field(factory=lambda: array("q"))
+    _seen: "array[int]" = field(default_factory=lambda: array("q"))
     _empty: int = 0
     _fullest: int = 0
 
@@ -158,7 +155,7 @@ class Walk:
         """Read the size of a page from the fullest one, where the server counts items but tells no limit."""
         self._fullest = max(self._fullest, facts.count)
         untold = facts.limit is None and facts.total is not None and facts.count > 0
-        return evolve(facts, limit=self._fullest) if untold else facts
+        return replace(facts, limit=self._fullest) if untold else facts
 
     def _check_number(self, asked: Position, facts: PageFacts) -> None:
         if asked.page is None or facts.page is None or facts.page == asked.page:

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
-_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
-_VALUE = re.compile(r"[A-Z][a-z]+, [^,]+|[^, \t][^,]*")  # the comma of a date separates nothing
+_NUMBER = r"[0-9]+(?:\.[0-9]+)?"
+_VALUE = r"[A-Z][a-z]+, [^,]+|[^, \t][^,]*"  # the comma of a date separates nothing
 _LARGEST = 1e15  # more digits say no more, and a wait stays a finite number
 _EPOCH_LIKE = 1e9
 _LIMITS = (
@@ -18,13 +18,10 @@ _LONG_DAYS = "Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday"
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _MONTH = f"(?P<month>{'|'.join(_MONTHS)})"
 _TIME = r"(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2}):(?P<second>[0-5][0-9]|60)"
-_DATES = tuple(  # RFC 9110 §5.6.7: IMF-fixdate, RFC 850, asctime
-    re.compile(pattern)
-    for pattern in (
-        rf"(?:{_DAYS}), (?P<day>[0-9]{{2}}) {_MONTH} (?P<year>[0-9]{{4}}) {_TIME} GMT",
-        rf"(?:{_LONG_DAYS}), (?P<day>[0-9]{{2}})-{_MONTH}-(?P<year>[0-9]{{2}}) {_TIME} GMT",
-        rf"(?:{_DAYS}) {_MONTH} (?P<day>[0-9]{{2}}| [0-9]) {_TIME} (?P<year>[0-9]{{4}})",
-    )
+_DATES = (  # RFC 9110 §5.6.7: IMF-fixdate, RFC 850, asctime
+    rf"(?:{_DAYS}), (?P<day>[0-9]{{2}}) {_MONTH} (?P<year>[0-9]{{4}}) {_TIME} GMT",
+    rf"(?:{_LONG_DAYS}), (?P<day>[0-9]{{2}})-{_MONTH}-(?P<year>[0-9]{{2}}) {_TIME} GMT",
+    rf"(?:{_DAYS}) {_MONTH} (?P<day>[0-9]{{2}}| [0-9]) {_TIME} (?P<year>[0-9]{{4}})",
 )
 
 
@@ -45,7 +42,7 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
 def _waits(headers: Mapping[str, str], now: float) -> Iterator[float]:
     text = headers.get("retry-after", "")
     origin = _date(headers.get("date", ""), now)
-    for match in _VALUE.finditer(text):
+    for match in re.finditer(_VALUE, text):
         value = match[0].strip(_BLANKS)
         if (seconds := _amount(value)) is not None:
             yield seconds
@@ -61,7 +58,7 @@ def _milliseconds(headers: Mapping[str, str]) -> Iterator[float]:
 
 def _date(text: str, now: float) -> float | None:
     for pattern in _DATES:
-        if match := pattern.fullmatch(text.strip(_BLANKS)):
+        if match := re.fullmatch(pattern, text.strip(_BLANKS)):
             return _timestamp(match, now)
     return None
 
@@ -92,4 +89,4 @@ def exhausted_for(headers: Mapping[str, str], now: float) -> float | None:
 
 
 def _amount(text: str | None) -> float | None:
-    return min(float(text), _LARGEST) if text is not None and _NUMBER.fullmatch(text) else None
+    return min(float(text), _LARGEST) if text is not None and re.fullmatch(_NUMBER, text) else None

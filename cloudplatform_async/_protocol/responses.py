@@ -6,8 +6,8 @@ from typing import Any, cast
 import msgspec
 
 from cloudplatform_async import errors
+from cloudplatform_async._protocol.native import UNDECODABLE
 from cloudplatform_async._protocol.rate_limits import retry_after
-from cloudplatform_async._protocol.values import value
 from cloudplatform_async.errors import APIStatusError, Outcome, ServerError
 
 _EXCERPT = 200  # characters of a foreign body that an error message shows
@@ -24,8 +24,7 @@ ERROR_OF_STATUS: Mapping[int, type[APIStatusError]] = {
 }
 
 
-@value
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """One whole answer of the server.
 
     Attributes:
@@ -83,7 +82,7 @@ def _fault(answer: Answer, secrets: Sequence[str]) -> _Fault:
     try:
         fault = _decode_envelope(answer.body).error
         return _Fault(*(masked(part, secrets) for part in (fault.message, fault.code, fault.details)))
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except UNDECODABLE:
         return _Fault(_foreign_message(answer, secrets))
 
 

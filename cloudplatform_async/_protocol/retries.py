@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from attrs import frozen
+from msgspec import Struct
 
 from cloudplatform_async.errors import APIStatusError, CloudPlatformError, Outcome
 from cloudplatform_async.settings import RetryPolicy
@@ -12,8 +12,7 @@ _HONOURED = frozenset({429, 503})  # and the 409 of a write that is still under 
 _LONGEST_EXPONENT = 64  # 2.0**64 seconds is past every cap, and far from overflow
 
 
-@frozen
-class Failure:
+class Failure(Struct, frozen=True):
     """What an attempt came to when it was not a success.
 
     Attributes:
@@ -28,15 +27,13 @@ class Failure:
     immediate: bool = False
 
 
-@frozen
-class Wait:
+class Wait(Struct, frozen=True):
     """Send again after a number of seconds."""
 
     seconds: float
 
 
-@frozen
-class Stop:
+class Stop(Struct, frozen=True):
     """Do not send again; the note says why where the error alone does not."""
 
     note: str | None = None

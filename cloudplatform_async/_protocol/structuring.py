@@ -1,7 +1,9 @@
-"""The registry of classes that msgspec cannot decode alone: one strict cattrs converter."""
+"""The registry of classes that msgspec cannot decode alone: one strict cattrs converter.
 
-import re
-from collections.abc import Callable, Iterator
+It is imported when the first such class is met.
+"""
+
+from collections.abc import Callable
 from datetime import datetime
 from enum import Enum
 from functools import partial
@@ -14,46 +16,19 @@ import msgspec
 from cattrs import cols
 from cattrs.gen import make_dict_structure_fn, override
 
+from cloudplatform_async._protocol.native import (
+    UNDECODABLE,
+    decode_error,
+    fault_of,
+    fields_of,
+    is_native,
+    wire_name,
+)
 from cloudplatform_async.models.timestamps import AwareDatetime
 
 _cols: Any = cols  # partly untyped
 _Hook = Callable[[Any, Any], Any]
-_NATIVE_PATH = re.compile(r"^(.*) - at `\$(.*)`$", re.DOTALL)
 _PRIMITIVES = (str, int, float, bool, bytes, Enum)  # which cattrs alone would coerce
-
-
-def is_native(kind: Any) -> bool:
-    """Tell whether msgspec alone decodes a type as strictly as we promise.
-
-    Renamed fields, attrs converters and plain datetimes (which msgspec would accept without a time
-    zone) need the converter below; everything else is decoded natively, straight from the bytes.
-    """
-    return all(part is not datetime and all(map(_is_plain, _fields(part))) for part in _reachable(kind))
-
-
-def _reachable(kind: Any) -> Iterator[Any]:
-    """Give every type that decoding a type may meet, once: classes may contain themselves."""
-    waiting, seen = [kind], [AwareDatetime]
-    while waiting:
-        part = waiting.pop()
-        if part not in seen:
-            seen.append(part)
-            waiting += [get_origin(part), *get_args(part), *(field.type for field in _fields(part))]
-            yield part
-
-
-def _fields(kind: Any) -> "tuple[attrs.Attribute[Any], ...]":
-    if not (isinstance(kind, type) and attrs.has(kind)):
-        return ()
-    return tuple(attrs.fields(attrs.resolve_types(kind, include_extras=True)))
-
-
-def _is_plain(field: Any) -> bool:
-    return bool(field.init and field.converter is None and field.name == _wire_name(field))
-
-
-def _wire_name(field: "attrs.Attribute[Any]") -> str:
-    return str(field.metadata.get("wire", field.alias))
 
 
 def _structure_leaf(value: Any, kind: Any) -> Any:
@@ -67,7 +42,7 @@ def _checked(shape: Any, structure: _Hook, value: Any, kind: Any) -> Any:
 
 def _object_hook(model: Any, converter: cattrs.Converter) -> _Hook:
     names: dict[str, Any] = {
-        field.name: override(rename=_wire_name(field)) for field in _fields(get_origin(model) or model)
+        field.name: override(rename=wire_name(field)) for field in fields_of(get_origin(model) or model)
     }
     return partial(_checked, dict[str, Any], make_dict_structure_fn(model, converter, **names))
 
@@ -111,15 +86,34 @@ CONVERTER = _make_converter()
 """Register a structure hook here for a class that needs one of its own."""
 
 
-def first_fault(error: BaseException, path: str = "$") -> tuple[str, str]:
+def structurer(kind: Any, path: str) -> Callable[[Any], Any]:
+    """Prepare the way from decoded JSON values, which stand at ``path``, to a type.
+
+    Raises:
+        TypeError: For a class with a field of a type that nothing here can decode.
+    """
+    try:
+        hook = CONVERTER.get_structure_hook(kind)
+    except cattrs.StructureHandlerNotFoundError as error:
+        raise TypeError(f"{kind} cannot be a model: {error}") from error
+
+    def structure(value: Any) -> Any:
+        try:
+            return hook(value, kind)
+        except (*UNDECODABLE, cattrs.BaseValidationError) as error:
+            raise decode_error(*_first_fault(error, path)) from error
+
+    return structure
+
+
+def _first_fault(error: BaseException, path: str) -> tuple[str, str]:
     """Find the JSON path and the message of the first bad value in a conversion error."""
     if isinstance(error, cattrs.BaseValidationError):
         inner, place = _first(error)
-        return first_fault(inner, path + place)
+        return _first_fault(inner, path + place)
     if isinstance(error, KeyError) and path.endswith(f".{error.args[0]}"):
         return path.rpartition(".")[0], f"Object missing required field `{error.args[0]}`"
-    native = _NATIVE_PATH.match(str(error))
-    return (path + native[2], native[1]) if native else (path, str(error))
+    return fault_of(error, path)
 
 
 def _first(group: cattrs.BaseValidationError) -> tuple[BaseException, str]:
@@ -130,5 +124,5 @@ def _first(group: cattrs.BaseValidationError) -> tuple[BaseException, str]:
     placed = group.group_exceptions()[0] if isinstance(group, cattrs.ClassValidationError) else []
     if not placed:  # met by the class itself, once its fields were there
         return group.exceptions[0], ""
-    fields = {field.name: field for field in _fields(get_origin(group.cl) or group.cl)}
-    return placed[0][0], f".{_wire_name(fields[placed[0][1].name])}"
+    fields = {field.name: field for field in fields_of(get_origin(group.cl) or group.cl)}
+    return placed[0][0], f".{wire_name(fields[placed[0][1].name])}"

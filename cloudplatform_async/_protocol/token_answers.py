@@ -5,13 +5,13 @@ from collections.abc import Callable, Iterable
 from urllib.parse import quote_plus, urlencode
 
 import msgspec
-from attrs import evolve, frozen
+from msgspec.structs import replace
 
+from cloudplatform_async._protocol.native import UNDECODABLE
 from cloudplatform_async._protocol.rate_limits import retry_after
 from cloudplatform_async._protocol.responses import Answer, masked
 from cloudplatform_async._protocol.tokens import (
     NOTHING,
-    UNDECODABLE,
     Instant,
     read_token,
     scopes_of,
@@ -26,8 +26,7 @@ Secrets = Callable[[], Iterable[str]]
 _EXCERPT = 200  # characters of the endpoint's own words that an error message shows
 
 
-@frozen(eq=False)
-class Grant:
+class Grant(msgspec.Struct, frozen=True, eq=False):
     """What a token endpoint gives.
 
     Attributes:
@@ -122,7 +121,7 @@ def _token(issued: _Issued, asked: Instant) -> AccessToken:
     token = read_token(Secret(issued.access_token), asked)
     life, scopes = seconds_of(issued.expires_in), scopes_of(issued.scope)
     expiry = token.expiry if life is None else Expiry(at=asked.monotonic + life, on_wall=False, life=life)
-    return evolve(token, expiry=expiry, scopes=scopes or token.scopes)
+    return replace(token, expiry=expiry, scopes=scopes or token.scopes)
 
 
 def _refused(body: bytes) -> _Refused | None:

@@ -10,8 +10,8 @@ from math import inf
 from typing import TypeVar
 
 import msgspec
-from attrs import frozen
 
+from cloudplatform_async._protocol.native import UNDECODABLE
 from cloudplatform_async.credentials.secrets import Secret, SecretBytes
 from cloudplatform_async.credentials.token_slot import AccessToken, Expiry
 from cloudplatform_async.errors import InsufficientScopeError, TokenExpiredError
@@ -21,9 +21,8 @@ T = TypeVar("T")
 SKEW = 30.0  # seconds before its end at which a token that nobody can refresh is no longer sent
 _LONGEST = 253_402_300_800  # seconds from the epoch to the year 10000: a later end is no end
 
-_DIGITS = re.compile(r"[0-9]{1,15}")
+_DIGITS = r"[0-9]{1,15}"
 
-UNDECODABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 NOTHING = msgspec.Raw(b"null")
 
 
@@ -35,8 +34,7 @@ class Phase(Enum):
     EXPIRED = "serves no more"
 
 
-@frozen
-class Instant:
+class Instant(msgspec.Struct, frozen=True):
     """One moment on both clocks, in seconds."""
 
     monotonic: float
@@ -91,7 +89,7 @@ def seconds_of(raw: msgspec.Raw) -> float | None:
     """Read a number of seconds; ``None`` for what cannot be one."""
     value = _loosely(raw, _decode_number)
     if isinstance(value, str):  # some token endpoints quote expires_in
-        value = int(value) if _DIGITS.fullmatch(value) else None
+        value = int(value) if re.fullmatch(_DIGITS, value) else None
     return float(value) if value is not None and 0 <= value < _LONGEST else None
 
 

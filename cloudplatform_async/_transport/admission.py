@@ -3,17 +3,16 @@
 from collections import OrderedDict
 
 import httpx
-from attrs import define, field
+from msgspec import Struct, field
 
 from cloudplatform_async._transport.bell import Bell, make_bell
 
 
-@define(eq=False)
-class _Waiter:
+class _Waiter(Struct, eq=False):
     """One request in the queue; its bell rings when its turn comes, or the queue is closed."""
 
     admitted: bool = False
-    bell: Bell = field(factory=make_bell)
+    bell: Bell = field(default_factory=make_bell)
 
     def ring(self, *, admitted: bool) -> None:
         self.admitted = admitted

@@ -27,7 +27,7 @@ async def until_settled(first: Failure, attempt: Attempt, decide: Decide, sleep:
     return await _Loop(attempt, decide, first).run(sleep)
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class _Loop:
     """Carries the first outcome into tenacity's loop, and each decision from its test to its wait."""
 

@@ -6,11 +6,10 @@ from collections.abc import Awaitable, Callable
 from contextvars import ContextVar, Token
 
 import anyio
-from attrs import frozen
+from msgspec import Struct
 
 
-@frozen(kw_only=True)
-class Clock:
+class Clock(Struct, frozen=True, kw_only=True):
     """Four functions through which the package meets time and chance.
 
     Attributes:

@@ -50,7 +50,7 @@ def _is_announced(exchange: "Exchange") -> bool:
     return announces_departures(exchange.transport)
 
 
-@frozen(eq=False, kw_only=True)
+@frozen(eq=False, repr=False, kw_only=True)
 class Exchange:
     """Sends requests to one origin over one transport; whatever does not change is prepared once.
 
@@ -64,9 +64,9 @@ class Exchange:
     transport: httpx.AsyncBaseTransport
     base: BaseURL
     limit: int
-    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    headers: tuple[tuple[str, str], ...] = ()
     _parsed: ParsedBase = field(init=False, default=Factory(_parsed_base, takes_self=True))
-    _constant: RawHeaders = field(init=False, repr=False, default=Factory(_constant_headers, takes_self=True))
+    _constant: RawHeaders = field(init=False, default=Factory(_constant_headers, takes_self=True))
     _announced: bool = field(init=False, default=Factory(_is_announced, takes_self=True))
 
     def request_id_of(self, call: Call[Any]) -> str | None:

@@ -4,7 +4,8 @@ from math import inf
 from typing import Any
 
 import anyio
-from attrs import define, evolve, field
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from cloudplatform_async._protocol.budget import RetryBudget, cost_of
 from cloudplatform_async._protocol.calls import Call
@@ -17,8 +18,7 @@ from cloudplatform_async.settings import RetryPolicy, Timeouts
 _BUDGET_SPENT = "Not tried again: the client's retry budget is spent, as in an outage."
 
 
-@define(eq=False, kw_only=True)
-class Flight:
+class Flight(Struct, eq=False, kw_only=True):
     """The state of one call; it lives from its first attempt to its last.
 
     Attributes:
@@ -51,7 +51,7 @@ class Flight:
     attempts: int = 0
     under_way: bool = False
     renewed: bool = False
-    failures: list[Failure] = field(factory=list[Failure])
+    failures: list[Failure] = field(default_factory=list[Failure])
     departed: float = -inf
     spent: float = 0.0
     _retries: int = 0
@@ -88,7 +88,7 @@ class Flight:
     def note(self, failure: Failure) -> Failure:
         """Take in a failed attempt; what may not be repeated is not sent again at once either."""
         if failure.immediate and not self.is_repeatable:
-            failure = evolve(failure, immediate=False)
+            failure = replace(failure, immediate=False)
         self.failures.append(failure)
         return failure
 
@@ -120,7 +120,7 @@ class Flight:
             return None
         last = self.failures[-1]
         last.error.add_note(_BUDGET_SPENT)
-        return evolve(last, transient=False)
+        return replace(last, transient=False)
 
     def sign(self, error: CloudPlatformError) -> None:
         """Write on an error what is known about the whole call."""

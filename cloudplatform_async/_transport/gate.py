@@ -4,7 +4,7 @@ from collections import OrderedDict
 from weakref import WeakKeyDictionary
 
 import anyio
-from attrs import define, field
+from msgspec import Struct, field
 
 from cloudplatform_async._protocol.pacing import Pace
 from cloudplatform_async._protocol.rate_limits import exhausted_for
@@ -30,8 +30,7 @@ class _Place:
         self._bell = anyio.Event()
 
 
-@define(eq=False)
-class Lane:
+class Lane(Struct, eq=False):
     """The calls of one credentials object and endpoint group, first come first served.
 
     Attributes:
@@ -40,8 +39,8 @@ class Lane:
     """
 
     group: str
-    pace: Pace = field(factory=Pace)
-    _queue: OrderedDict[_Place, None] = field(factory=OrderedDict[_Place, None])
+    pace: Pace = field(default_factory=Pace)
+    _queue: OrderedDict[_Place, None] = field(default_factory=OrderedDict[_Place, None])
 
     @property
     def is_empty(self) -> bool:

@@ -7,14 +7,14 @@ from typing import TypeVar
 from uuid import uuid4
 
 import httpx
-from attrs import define, evolve
+from msgspec import Struct
+from msgspec.structs import replace
 
 from cloudplatform_async._protocol.calls import Call
 from cloudplatform_async._protocol.encoding import merged
 from cloudplatform_async._protocol.idempotency import choose_key
 from cloudplatform_async._protocol.responses import Answer
 from cloudplatform_async._protocol.retries import Failure, was_deleted
-from cloudplatform_async._transport.attempts import until_settled
 from cloudplatform_async._transport.authentication import Authentication
 from cloudplatform_async._transport.clock import CLOCK
 from cloudplatform_async._transport.departure import Departure
@@ -37,8 +37,7 @@ T = TypeVar("T")
 _SHORTEST_SECRET = 4  # characters; to mask shorter header values would only make messages unreadable
 
 
-@define(eq=False, kw_only=True)
-class Sender:
+class Sender(Struct, eq=False, kw_only=True):
     """Sends the calls of one client or view.
 
     Attributes:
@@ -99,6 +98,9 @@ class Sender:
         return outcome
 
     async def _attempt_again(self, flight: Flight, first: Failure) -> Answer | Failure:
+        # Most programs that only look in, such as a command line, never need tenacity's loop.
+        from cloudplatform_async._transport.attempts import until_settled
+
         attempt, decide = partial(self._attempt, flight), partial(flight.decide, self.state.budget)
         return await until_settled(first, attempt, decide, flight.clock.sleep)
 
@@ -155,7 +157,7 @@ class Sender:
         if outcome.error.status_code != 401 or flight.renewed:
             return outcome
         flight.renewed = await self.authentication.renew(request.headers.raw)
-        return evolve(outcome, immediate=flight.renewed)
+        return replace(outcome, immediate=flight.renewed)
 
     def _arrive(self, flight: Flight, call: Call[T], answer: Answer) -> APIResponse[T]:
         """Decode a success."""

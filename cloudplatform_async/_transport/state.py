@@ -7,6 +7,7 @@ from types import TracebackType
 import httpx
 from anyio import CancelScope
 from attrs import Factory, define, field
+from msgspec import Struct
 from sniffio import current_async_library, current_async_library_cvar
 
 from cloudplatform_async._protocol.budget import RetryBudget
@@ -17,8 +18,7 @@ from cloudplatform_async.settings import BaseURL
 from cloudplatform_async.statistics import ClientStatistics
 
 
-@define
-class Counters:
+class Counters(Struct):
     """What statistics are made of."""
 
     in_flight: int = 0
@@ -61,7 +61,7 @@ def _background(state: "SharedState") -> Background:
     return Background(getattr(state.transport, "turns_to_send", TURNS_TO_SEND))
 
 
-@define(eq=False, kw_only=True)
+@define(eq=False, repr=False, kw_only=True)
 class SharedState:
     """The open house: transport, gate, budget, background tasks and counters.
 

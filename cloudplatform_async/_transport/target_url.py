@@ -3,11 +3,10 @@
 from typing import Any
 
 import httpx
-from attrs import frozen
+from msgspec import Struct
 
 
-@frozen(eq=False)
-class ParsedBase:
+class ParsedBase(Struct, frozen=True, eq=False):
     """A base URL, and the parts of it that every request is asked for."""
 
     url: httpx.URL

@@ -4,7 +4,7 @@ from functools import partial
 
 import anyio
 import httpx
-from attrs import frozen
+from msgspec import Struct
 
 from cloudplatform_async._protocol.responses import Answer
 from cloudplatform_async._protocol.token_answers import (
@@ -26,8 +26,7 @@ from cloudplatform_async.settings import Timeouts
 _LIMIT = 64 * 1024  # bytes of an answer
 
 
-@frozen(eq=False, kw_only=True)
-class TokenEndpoint:
+class TokenEndpoint(Struct, frozen=True, eq=False, kw_only=True):
     """Asks for tokens.
 
     Attributes:

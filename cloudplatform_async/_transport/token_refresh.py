@@ -4,7 +4,7 @@ from contextlib import suppress
 from inspect import isawaitable
 
 from anyio.lowlevel import RunVar
-from attrs import frozen
+from msgspec import Struct
 
 from cloudplatform_async._protocol.retries import backoff
 from cloudplatform_async._protocol.token_answers import current_refresh_token
@@ -26,8 +26,7 @@ _Refresh = Job[AccessToken | Refusal]
 _UNDER_WAY: RunVar[dict[TokenSlot, _Refresh]] = RunVar("cloudplatform_async_refreshes")
 
 
-@frozen(eq=False)
-class TokenKeeper:
+class TokenKeeper(Struct, frozen=True, eq=False):
     """Serves the tokens of OAuth grants to one client.
 
     A refresh is a background job, so neither the deadline nor the cancellation of the call that

@@ -1,6 +1,7 @@
 """Who a client speaks as: API keys, access tokens, and where they come from."""
 
-from attrs import evolve, frozen
+from msgspec import Struct
+from msgspec.structs import replace
 
 from cloudplatform_async.credentials.oauth import OAuth, OAuthClientCredentials, OAuthRefreshToken
 from cloudplatform_async.credentials.secrets import (
@@ -35,8 +36,7 @@ KeyHolder = Secret | SecretFunction
 TokenHolder = Secret | SecretFunction | OAuth
 
 
-@frozen(kw_only=True, eq=False)
-class Credentials:
+class Credentials(Struct, frozen=True, kw_only=True, eq=False):
     """What one client or view speaks as.
 
     Attributes:
@@ -67,7 +67,7 @@ class Credentials:
         """Take what a view replaces; ``None`` keeps what there is."""
         key = None if api_key is None else _key_holder(api_key)
         token = None if access_token is None else _token_holder(access_token)
-        return evolve(self, api_key=key or self.api_key, access_token=token or self.access_token)
+        return replace(self, api_key=key or self.api_key, access_token=token or self.access_token)
 
     @property
     def identity(self) -> object:

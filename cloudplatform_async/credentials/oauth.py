@@ -12,7 +12,7 @@ from cloudplatform_async.credentials.token_slot import TokenSlot
 from cloudplatform_async.errors import ConfigurationError
 from cloudplatform_async.settings import secure_url
 
-_SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749 §3.3
+_SCOPE = r"[\x21\x23-\x5b\x5d-\x7e]+"  # RFC 6749 §3.3
 
 
 def _token_url(url: str) -> str:
@@ -44,7 +44,7 @@ def _scopes(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def _is_scope(name: object) -> bool:
-    return isinstance(name, str) and _SCOPE.fullmatch(name) is not None
+    return isinstance(name, str) and re.fullmatch(_SCOPE, name) is not None
 
 
 def _check_skew(_: object, attribute: "Attribute[Any]", value: Any) -> None:

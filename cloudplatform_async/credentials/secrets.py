@@ -4,14 +4,14 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import NoReturn, TypeGuard
 
-from attrs import field, frozen
+from msgspec import Struct
 
 from cloudplatform_async.errors import ConfigurationError
 
 SecretSource = Callable[[], str | Awaitable[str]]
 
 REFUSED = "A secret cannot be pickled or copied; make the client anew where it is needed."
-_SENDABLE = re.compile(r"[\x21-\x7e]+")
+_SENDABLE = r"[\x21-\x7e]+"
 
 
 class Secret:
@@ -52,7 +52,7 @@ class SecretBytes(bytes):
 
 def is_sendable(text: object) -> TypeGuard[str]:
     """Tell whether something is a text of visible ASCII, fit for a header."""
-    return isinstance(text, str) and _SENDABLE.fullmatch(text) is not None
+    return isinstance(text, str) and re.fullmatch(_SENDABLE, text) is not None
 
 
 def is_blank(text: object) -> bool:
@@ -72,8 +72,7 @@ def checked_secret(text: object, name: str) -> str:
     raise ConfigurationError(f"{name} must be visible ASCII text without spaces or line breaks.")
 
 
-@frozen(eq=False)
-class SecretFunction:
+class SecretFunction(Struct, frozen=True, eq=False, weakref=True):
     """A user's function that gives the secret, asked afresh for every attempt.
 
     Attributes:
@@ -81,5 +80,8 @@ class SecretFunction:
         name: The option it came from, for messages.
     """
 
-    function: SecretSource = field(repr=False)
+    function: SecretSource
     name: str
+
+    def __repr__(self) -> str:
+        return "SecretFunction(***)"

@@ -2,13 +2,12 @@
 
 from typing import NoReturn
 
-from attrs import frozen
+from msgspec import Struct
 
 from cloudplatform_async.credentials.secrets import REFUSED, Secret
 
 
-@frozen(kw_only=True)
-class Expiry:
+class Expiry(Struct, frozen=True, kw_only=True):
     """When a token ends.
 
     Attributes:
@@ -22,8 +21,7 @@ class Expiry:
     life: float
 
 
-@frozen(kw_only=True, eq=False)
-class AccessToken:
+class AccessToken(Struct, frozen=True, kw_only=True, eq=False):
     """A token and what it says of itself.
 
     Attributes:
@@ -39,8 +37,7 @@ class AccessToken:
     scopes: frozenset[str] | None
 
 
-@frozen(kw_only=True, eq=False)
-class Refusal:
+class Refusal(Struct, frozen=True, kw_only=True, eq=False):
     """A token request that failed, and how long the token endpoint is left alone after it.
 
     Attributes:

@@ -22,8 +22,6 @@ T = TypeVar("T")
 _READ: Final = "projects:read"
 _WRITE: Final = "projects:write"
 
-_decode = payload_decoder(Project)
-
 
 class ProjectFilters(TypedDict, total=False):
     """Which projects a list is about; ``None`` means any.
@@ -47,7 +45,7 @@ class ProjectFilters(TypedDict, total=False):
     filters: Query | None
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class Projects:
     """The projects of the workspace; reached as ``client.projects``."""
 
@@ -168,7 +166,12 @@ class Projects:
         """
         body = _given(name=name, slug=slug, labels=labels)
         call = operation(
-            "POST", "/projects", _WRITE, _decode, body=json_body(body), idempotency_key=idempotency_key
+            "POST",
+            "/projects",
+            _WRITE,
+            payload_decoder(Project),
+            body=json_body(body),
+            idempotency_key=idempotency_key,
         )
         return await fetch(self._sender, call)
 
@@ -178,7 +181,9 @@ class Projects:
         Raises:
             NotFoundError: There is none with this id.
         """
-        return await fetch(self._sender, operation("GET", path_of("projects", id), _READ, _decode))
+        return await fetch(
+            self._sender, operation("GET", path_of("projects", id), _READ, payload_decoder(Project))
+        )
 
     async def update(
         self,
@@ -204,7 +209,7 @@ class Projects:
             "PATCH",
             path_of("projects", id),
             _WRITE,
-            _decode,
+            payload_decoder(Project),
             body=json_body(body),
             idempotency_key=idempotency_key,
         )

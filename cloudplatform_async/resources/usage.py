@@ -19,10 +19,9 @@ from cloudplatform_async.models.usage import Usage
 from cloudplatform_async.resources.operations import fetch, operation
 
 _DAY = timedelta(days=1)
-_decode = payload_decoder(Usage)
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class UsageMetrics:
     """The usage of the workspace; reached as ``client.usage``."""
 
@@ -43,7 +42,7 @@ class UsageMetrics:
         """
         _check_span(start, end)
         target = target_of("/usage", query_string({"from": start, "to": end}))
-        return await fetch(self._sender, operation("GET", target, "usage:read", _decode))
+        return await fetch(self._sender, operation("GET", target, "usage:read", payload_decoder(Usage)))
 
     def iter_windows(
         self, start: date, end: date, *, step: timedelta = _DAY, ahead: int = 8

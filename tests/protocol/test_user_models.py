@@ -10,8 +10,8 @@ from attrs import define, field, frozen
 from msgspec import Meta
 
 from cloudplatform_async._protocol.conversion import page_decoder, payload_decoder
+from cloudplatform_async._protocol.native import is_native
 from cloudplatform_async._protocol.responses import Answer
-from cloudplatform_async._protocol.structuring import is_native
 from cloudplatform_async.errors import ResponseDecodeError
 from cloudplatform_async.models import Project
 

@@ -7,7 +7,8 @@ import anyio
 import anyio.lowlevel
 import httpx
 import pytest
-from attrs import define, evolve, field
+from attrs import define, field
+from msgspec.structs import replace
 
 from cloudplatform_async import AsyncClient, PoolLimits, RateLimitError, RetryPolicy, Timeouts
 from cloudplatform_async._protocol.calls import Call
@@ -287,7 +288,7 @@ async def test_many_tasks_that_meet_a_limit_slow_down_together(time: Time, seed:
         bucket[0] += 1
         return httpx.Response(200, json=PROJECT)
 
-    CLOCK.set(evolve(time.clock, uniform=Random(seed).uniform))
+    CLOCK.set(replace(time.clock, uniform=Random(seed).uniform))
     async with client_over(Scripted(limit)) as client, anyio.create_task_group() as tasks:
         for _ in range(200):
             tasks.start_soon(client.projects.get, "prj_1")

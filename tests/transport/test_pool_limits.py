@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import anyio
 import httpx
 import pytest
-from attrs import evolve
+from msgspec.structs import replace
 
 from cloudplatform_async._transport.clock import CLOCK
 from cloudplatform_async.settings import PoolLimits
@@ -31,7 +31,7 @@ pytestmark = [pytest.mark.anyio, everywhere]
 @contextmanager
 def clock_at(seconds: list[float]) -> Iterator[None]:
     """Read the time from the first item of a list."""
-    token = CLOCK.set(evolve(CLOCK.get(), monotonic=lambda: seconds[0]))
+    token = CLOCK.set(replace(CLOCK.get(), monotonic=lambda: seconds[0]))
     try:
         yield
     finally:
