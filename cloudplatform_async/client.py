@@ -9,6 +9,7 @@ from typing import Any, NoReturn, Self, TypeVar, overload
 import httpx
 from anyio import CancelScope
 from attrs import evolve
+from msgspec.structs import replace
 
 from cloudplatform_async._protocol.encoding import Query, checked_headers, merged
 from cloudplatform_async._protocol.idempotency import AUTO, IdempotencyKey
@@ -79,17 +80,14 @@ class AsyncClient:
         found = read_environment(env_file)
         credentials = choose_credentials(api_key, access_token, found)
         base = parse_base_url(base_url if base_url is not None else found.get(BASE_URL, DEFAULT_BASE_URL))
-        state = SharedState(
-            base=base,
-            transport=_transport(transport, limits),
-            max_response_bytes=_bytes("max_response_bytes", max_response_bytes),
-        )
+        limit = _bytes("max_response_bytes", max_response_bytes)
+        state = SharedState.over(_transport(transport, limits), base=base, max_response_bytes=limit)
         self._owner: AsyncClient | None = None
         self._move_in(
             Sender(
                 state=state,
                 authentication=_authentication(credentials, state),
-                exchange=Exchange(transport=state.transport, base=base, limit=max_response_bytes),
+                exchange=Exchange(transport=state.transport, base=base, limit=limit),
                 timeouts=_timeouts(timeout) or Timeouts(),
                 retries=_instance("retries", retries, RetryPolicy),
             )
@@ -236,7 +234,7 @@ class AsyncClient:
             timeouts=_timeouts(timeout),
         )
         response = await self._sender.send(call)
-        return evolve(response, data=response.data.data, meta=response.data.meta)
+        return replace(response, data=response.data.data, meta=response.data.meta)
 
     def statistics(self) -> ClientStatistics:
         """Take a snapshot of what the client and its views have done and are doing."""

@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Generic, Self, TypeVar
 
 from attrs import evolve
+from msgspec.structs import replace
 
 from cloudplatform_async._paging.overlap import Drift
 from cloudplatform_async._paging.source import Fetched, Page, PageSource
@@ -180,7 +181,7 @@ class Paginator(Generic[T]):
         rows = [*self._held, *self._rows]
         rows.reverse()
         self._rows, self._held = [], []
-        return evolve(self._stream.current.page, items=rows) if self._stream.current else None
+        return replace(self._stream.current.page, items=rows) if self._stream.current else None
 
 
 class Pages(Generic[T]):

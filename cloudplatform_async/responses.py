@@ -3,13 +3,12 @@
 from collections.abc import Mapping
 from typing import Any, Generic, TypeVar
 
-from attrs import frozen
+from msgspec import Struct
 
 T = TypeVar("T")
 
 
-@frozen(kw_only=True)
-class APIResponse(Generic[T]):
+class APIResponse(Struct, Generic[T], frozen=True, kw_only=True):
     """What ``client.request`` returns.
 
     Attributes:

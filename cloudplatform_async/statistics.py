@@ -1,10 +1,9 @@
 """What a client has done and is doing, as one snapshot."""
 
-from attrs import frozen
+from msgspec import Struct
 
 
-@frozen(kw_only=True)
-class ClientStatistics:
+class ClientStatistics(Struct, frozen=True, kw_only=True):
     """Counts since the client was made, over the client and all of its views.
 
     Attributes:

@@ -4,13 +4,12 @@ from collections import deque
 from collections.abc import Hashable, Sequence
 from typing import Any
 
-from attrs import frozen
+from msgspec import Struct
 
 from cloudplatform_async.errors import PaginationLoopError
 
 
-@frozen(kw_only=True)
-class Drift:
+class Drift(Struct, frozen=True, kw_only=True):
     """How a numbered list moved while it was walked; a list with cursors does not drift.
 
     Attributes:

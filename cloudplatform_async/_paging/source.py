@@ -22,8 +22,7 @@ T = TypeVar("T")
 _Read = Callable[[Answer], tuple[PageEnvelope[list[T]], PageFacts]]
 
 
-@frozen(kw_only=True)
-class Page(Generic[T]):
+class Page(Struct, Generic[T], frozen=True, kw_only=True):
     """One page of a list.
 
     Attributes:

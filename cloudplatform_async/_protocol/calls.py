@@ -3,16 +3,15 @@
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from msgspec import Struct
-
 from cloudplatform_async._protocol.idempotency import AUTO, IdempotencyKey
 from cloudplatform_async._protocol.responses import Answer
+from cloudplatform_async.credentials.secrets import SecretStruct
 from cloudplatform_async.settings import Timeouts
 
 T = TypeVar("T")
 
 
-class Call(Struct, Generic[T], frozen=True, kw_only=True):
+class Call(SecretStruct, Generic[T], frozen=True, kw_only=True):
     """One operation of the platform.
 
     Attributes:
@@ -37,7 +36,7 @@ class Call(Struct, Generic[T], frozen=True, kw_only=True):
     idempotency_key: IdempotencyKey = AUTO
     timeouts: Timeouts | None = None
 
-    def __repr__(self) -> str:  # the caller's headers may hold secrets, and so may the body
+    def __repr__(self) -> str:  # headers and body may hold secrets
         return f"Call({self.method} {self.target})"
 
 

@@ -18,7 +18,7 @@ from cloudplatform_async._protocol.tokens import (
     seconds_of,
 )
 from cloudplatform_async.credentials.oauth import OAuth, OAuthRefreshToken
-from cloudplatform_async.credentials.secrets import Secret, SecretBytes, is_sendable
+from cloudplatform_async.credentials.secrets import Secret, SecretBytes, SecretStruct, is_sendable
 from cloudplatform_async.credentials.token_slot import AccessToken, Expiry
 from cloudplatform_async.errors import TokenRefreshError
 
@@ -38,15 +38,12 @@ class Grant(msgspec.Struct, frozen=True, eq=False):
     refresh_token: Secret | None
 
 
-class _Issued(msgspec.Struct):
+class _Issued(SecretStruct, frozen=True):
     access_token: str
     token_type: str | None = None
     expires_in: msgspec.Raw = NOTHING
     scope: msgspec.Raw = NOTHING
     refresh_token: str | None = None
-
-    def __repr__(self) -> str:
-        return "_Issued(***)"
 
 
 class _Refused(msgspec.Struct):

@@ -12,7 +12,7 @@ from typing import TypeVar
 import msgspec
 
 from cloudplatform_async._protocol.native import UNDECODABLE
-from cloudplatform_async.credentials.secrets import Secret, SecretBytes
+from cloudplatform_async.credentials.secrets import Secret, SecretBytes, SecretStruct
 from cloudplatform_async.credentials.token_slot import AccessToken, Expiry
 from cloudplatform_async.errors import InsufficientScopeError, TokenExpiredError
 
@@ -41,13 +41,10 @@ class Instant(msgspec.Struct, frozen=True):
     wall: float
 
 
-class _Claims(msgspec.Struct):
+class _Claims(SecretStruct, frozen=True):
     exp: msgspec.Raw = NOTHING
     scope: msgspec.Raw = NOTHING
     scp: msgspec.Raw = NOTHING
-
-    def __repr__(self) -> str:
-        return "_Claims(***)"
 
 
 _decode_claims = msgspec.json.Decoder(_Claims).decode

@@ -6,8 +6,7 @@ from types import TracebackType
 
 import httpx
 from anyio import CancelScope
-from attrs import Factory, define, field
-from msgspec import Struct
+from msgspec import Struct, field
 from sniffio import current_async_library, current_async_library_cvar
 
 from cloudplatform_async._protocol.budget import RetryBudget
@@ -57,33 +56,39 @@ class CallScope:
         return self._scope.__exit__(kind, error, trace)
 
 
-def _background(state: "SharedState") -> Background:
-    return Background(getattr(state.transport, "turns_to_send", TURNS_TO_SEND))
-
-
-@define(eq=False, repr=False, kw_only=True)
-class SharedState:
+class SharedState(Struct, eq=False, kw_only=True):
     """The open house: transport, gate, budget, background tasks and counters.
 
     Attributes:
         base: Where every request goes.
         transport: Owned: closed with the state.
+        background: Owned as well: ends before the transport does.
         max_response_bytes: Most bytes of a body.
     """
 
     base: BaseURL
     transport: httpx.AsyncBaseTransport
+    background: Background
     max_response_bytes: int
-    gate: Gate = field(factory=Gate)
-    budget: RetryBudget = field(factory=RetryBudget)
-    background: Background = field(default=Factory(_background, takes_self=True))
-    counters: Counters = field(factory=Counters)
+    gate: Gate = field(default_factory=Gate)
+    budget: RetryBudget = field(default_factory=RetryBudget)
+    counters: Counters = field(default_factory=Counters)
     closed: bool = False
     _loop: object = None
-    _time: Callable[[], float] = field(default=lambda: 0.0)
+    _time: Callable[[], float] = lambda: 0.0
     _library: str = ""
     _scope: type[CancelScope] = CancelScope
-    _scopes: set[CancelScope] = field(factory=set[CancelScope])
+    _scopes: set[CancelScope] = field(default_factory=set[CancelScope])
+
+    @classmethod
+    def over(
+        cls, transport: httpx.AsyncBaseTransport, *, base: BaseURL, max_response_bytes: int
+    ) -> "SharedState":
+        """Open a house over a transport, which may be the user's own."""
+        background = Background(getattr(transport, "turns_to_send", TURNS_TO_SEND))
+        return cls(
+            base=base, transport=transport, background=background, max_response_bytes=max_response_bytes
+        )
 
     def enter(self) -> float:
         """Check that a call may start here and now; the first one binds the client to its event loop.

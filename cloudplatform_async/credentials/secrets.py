@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Awaitable, Callable
-from typing import NoReturn, TypeGuard
+from typing import Any, NoReturn, TypeGuard
 
 from msgspec import Struct
 
@@ -72,7 +72,20 @@ def checked_secret(text: object, name: str) -> str:
     raise ConfigurationError(f"{name} must be visible ASCII text without spaces or line breaks.")
 
 
-class SecretFunction(Struct, frozen=True, eq=False, weakref=True):
+class SecretStruct(Struct, frozen=True):
+    """A record that shows nothing of itself, neither in a log nor in a traceback with locals."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(***)"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return []
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(REFUSED)
+
+
+class SecretFunction(SecretStruct, frozen=True, eq=False, weakref=True):
     """A user's function that gives the secret, asked afresh for every attempt.
 
     Attributes:
@@ -82,6 +95,3 @@ class SecretFunction(Struct, frozen=True, eq=False, weakref=True):
 
     function: SecretSource
     name: str
-
-    def __repr__(self) -> str:
-        return "SecretFunction(***)"

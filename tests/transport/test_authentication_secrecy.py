@@ -12,10 +12,12 @@ from urllib.parse import quote_plus
 
 import attrs
 import httpx
+import msgspec
 import pytest
 from rich.pretty import pretty_repr
 
 import cloudplatform_async
+from cloudplatform_async._protocol.calls import Call
 from cloudplatform_async._transport.authentication import Authentication
 from cloudplatform_async._transport.background import Background
 from cloudplatform_async._transport.clock import CLOCK, Clock
@@ -25,8 +27,10 @@ from cloudplatform_async.credentials import (
     OAuthRefreshToken,
     Secret,
     SecretBytes,
+    SecretFunction,
     checked_secret,
 )
+from cloudplatform_async.credentials.secrets import SecretStruct
 from cloudplatform_async.errors import CloudPlatformError
 
 pytestmark = pytest.mark.anyio
@@ -78,7 +82,25 @@ def held() -> list[object]:
         OAuthClientCredentials(URL, "id", CANARY),
         Credentials.of(CANARY, CANARY),
         Credentials.of(CANARY, oauth),
+        Credentials.of(lambda: CANARY, None).api_key,
+        *records(),
     ]
+
+
+def records() -> Iterator[SecretStruct]:
+    """Records that live in our frames only, in every field of which a secret may stand."""
+    yield Call(
+        method="POST",
+        target="/projects",
+        group="projects",
+        decode=bytes,
+        headers=(("x-tenant", CANARY),),
+        body=CANARY.encode(),
+        idempotency_key=CANARY,
+    )
+    for kind in SecretStruct.__subclasses__():
+        if kind not in (Call, SecretFunction):
+            yield kind(**{field.name: CANARY for field in msgspec.structs.fields(kind)})
 
 
 def is_clean(text: object) -> bool:
@@ -90,7 +112,7 @@ def is_clean(text: object) -> bool:
 def test_what_holds_a_secret_does_not_show_it(thing: Any) -> None:
     """Not by repr, str, format, rich, vars or ``attrs.asdict``."""
     shown = [repr(thing), f"{thing}", pretty_repr(thing), pretty_repr(getattr(thing, "__dict__", {}))]
-    if attrs.has(type(thing)):
+    if attrs.has(type(thing)):  # the user's grants
         shown += [repr(attrs.asdict(thing)), pretty_repr(attrs.asdict(thing))]
     assert all(is_clean(text) for text in shown)
 

@@ -16,8 +16,8 @@ pytestmark = pytest.mark.anyio
 
 
 def state_over(transport: httpx.AsyncBaseTransport) -> SharedState:
-    return SharedState(
-        base=parse_base_url("https://api.example.com/v1"), transport=transport, max_response_bytes=1
+    return SharedState.over(
+        transport, base=parse_base_url("https://api.example.com/v1"), max_response_bytes=1
     )
 
 
