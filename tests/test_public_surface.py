@@ -55,6 +55,33 @@ PUBLIC = [
 ]
 EXTRAS = ["aiohttp", "cyclopts", "dotenv", "opentelemetry", "pydantic", "rich", "starlette", "uvicorn"]
 HEAVY = [*EXTRAS, "httpcore", "trio"]
+FIRST_CALLS = """
+import asyncio, datetime, sys
+from cloudplatform_async import AsyncClient, RetryPolicy
+
+PROJECT = b'{"id": "prj_1", "name": "n"}'
+USAGE = b'{"from": "2026-03-01", "to": "2026-03-02", "requests": 1, "error_rate": 0}'
+ANSWERS = [b"", PROJECT, USAGE, b'{"data": [' + PROJECT + b"]}"]
+STATUSES = [b"503 Overloaded", b"200 OK", b"200 OK", b"200 OK"]
+
+async def answer(reader, writer):
+    for status, body in zip(STATUSES, ANSWERS):
+        await reader.readuntil(b"\\r\\n\\r\\n")
+        writer.write(b"HTTP/1.1 %s\\r\\nContent-Length: %d\\r\\n\\r\\n%s" % (status, len(body), body))
+    writer.close()
+
+async def main():
+    server = await asyncio.start_server(answer, "127.0.0.1")
+    base_url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+    async with AsyncClient(api_key="k", base_url=base_url, retries=RetryPolicy(base=0)) as client:
+        before = set(sys.modules)
+        await client.projects.get("prj_1")
+        await client.usage.get(datetime.date(2026, 3, 1), datetime.date(2026, 3, 2))
+        assert [project.id async for project in client.projects.iter_all()] == ["prj_1"]
+        print(f"answered {client.statistics().attempts}, loaded {sorted(set(sys.modules) - before)}")
+
+asyncio.run(main())
+"""
 VALUES = {"AUTO", "AwareDatetime", "__version__"}
 
 
@@ -110,11 +137,17 @@ def test_an_import_loads_nothing_that_an_extra_brings() -> None:
     assert done.stdout.strip() == "set()"
 
 
-def test_an_import_leaves_for_later_what_many_programs_never_need() -> None:
-    """Cattrs comes with the first model that msgspec cannot decode alone, tenacity with the first failure."""
+def test_an_import_leaves_for_the_first_client_what_only_calls_need() -> None:
+    """A program that only names the package pays for names."""
     code = "import sys, cloudplatform_async; print({'cattrs', 'tenacity'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_a_call_loads_no_module() -> None:
+    """Not the first one either, nor its retry: other tasks do not stand still while files are read."""
+    done = subprocess.run([sys.executable, "-c", FIRST_CALLS], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "answered 4, loaded []"
 
 
 def _follow(path: list[str]) -> object:

@@ -134,7 +134,7 @@ def _converted(kind: Any) -> _Read[Any]:
 
 
 def _structuring(kind: Any, path: str) -> Callable[[Any], Any]:
-    # cattrs is a tenth of the package's import, and most programs meet only classes that do not need it.
+    # Loaded when the client was made: an import of the package is to stay light.
     from cloudplatform_async._protocol.structuring import structurer
 
     return structurer(kind, path)

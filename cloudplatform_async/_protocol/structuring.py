@@ -1,6 +1,6 @@
 """The registry of classes that msgspec cannot decode alone: one strict cattrs converter.
 
-It is imported when the first such class is met.
+It is loaded with the first client, and not with the package.
 """
 
 from collections.abc import Callable

@@ -53,6 +53,8 @@ class PooledTransport(httpx.AsyncBaseTransport):
         self._tls = TLSSettings(verify, trust_env=trust_env)
         self._proxies = Proxies(proxy, trust_env=trust_env, schemes=_proxy_schemes())
         self._pool = SlotPool(limits, self._open_slot)
+        # httpx loads httpcore with its first transport: now, and not while calls wait.
+        httpx.AsyncHTTPTransport(verify=self._tls.context_for("http"))
 
     @property
     def connections(self) -> int:

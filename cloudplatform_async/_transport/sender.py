@@ -98,7 +98,7 @@ class Sender(Struct, eq=False, kw_only=True):
         return outcome
 
     async def _attempt_again(self, flight: Flight, first: Failure) -> Answer | Failure:
-        # Most programs that only look in, such as a command line, never need tenacity's loop.
+        # Loaded when the client was made: an import of the package is to stay light.
         from cloudplatform_async._transport.attempts import until_settled
 
         attempt, decide = partial(self._attempt, flight), partial(flight.decide, self.state.budget)

@@ -1,11 +1,13 @@
 """What a client and all of its views share."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from contextvars import Token
+from importlib import import_module
 from types import TracebackType
 
 import httpx
-from anyio import CancelScope
+from anyio import CancelScope, NoEventLoopError
 from msgspec import Struct, field
 from sniffio import current_async_library, current_async_library_cvar
 
@@ -15,6 +17,11 @@ from cloudplatform_async._transport.gate import Gate
 from cloudplatform_async.errors import ClientStateError
 from cloudplatform_async.settings import BaseURL
 from cloudplatform_async.statistics import ClientStatistics
+
+_FOR_CALLS = (  # cattrs and tenacity
+    "cloudplatform_async._protocol.structuring",
+    "cloudplatform_async._transport.attempts",
+)
 
 
 class Counters(Struct):
@@ -56,6 +63,14 @@ class CallScope:
         return self._scope.__exit__(kind, error, trace)
 
 
+def _load() -> None:
+    """Load what an import leaves out and calls may need: none of them is to keep the event loop waiting."""
+    for name in _FOR_CALLS:
+        import_module(name)
+    with suppress(NoEventLoopError):
+        CancelScope()  # has anyio load its part for the event loop, where there is one already
+
+
 class SharedState(Struct, eq=False, kw_only=True):
     """The open house: transport, gate, budget, background tasks and counters.
 
@@ -85,6 +100,7 @@ class SharedState(Struct, eq=False, kw_only=True):
         cls, transport: httpx.AsyncBaseTransport, *, base: BaseURL, max_response_bytes: int
     ) -> "SharedState":
         """Open a house over a transport, which may be the user's own."""
+        _load()
         background = Background(getattr(transport, "turns_to_send", TURNS_TO_SEND))
         return cls(
             base=base, transport=transport, background=background, max_response_bytes=max_response_bytes
