@@ -110,10 +110,12 @@ def is_clean(text: object) -> bool:
 
 @pytest.mark.parametrize("thing", held(), ids=lambda thing: type(thing).__name__)
 def test_what_holds_a_secret_does_not_show_it(thing: Any) -> None:
-    """Not by repr, str, format, rich, vars or ``attrs.asdict``."""
+    """Not by repr, str, format, rich, vars or ``asdict``."""
     shown = [repr(thing), f"{thing}", pretty_repr(thing), pretty_repr(getattr(thing, "__dict__", {}))]
-    if attrs.has(type(thing)):  # the user's grants
+    if attrs.has(type(thing)):
         shown += [repr(attrs.asdict(thing)), pretty_repr(attrs.asdict(thing))]
+    if isinstance(thing, Credentials):
+        shown += [repr(msgspec.structs.asdict(thing)), pretty_repr(msgspec.structs.asdict(thing))]
     assert all(is_clean(text) for text in shown)
 
 
