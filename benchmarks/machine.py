@@ -1,13 +1,17 @@
-"""The machine below: which core a process runs on, how many sockets it may hold, what is installed."""
+"""The machine below: which core a process runs on, what a host takes of it, how many sockets it may hold."""
 
 import os
 import platform
 import resource
+import time
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 SERVER, CLIENT = 0, 1
 """Positions among the cores that this run may use."""
+
+_TIMES, _STEAL = Path("/proc/stat"), 8  # proc(5): the eighth number of a core's line
 
 
 def cores() -> list[int]:
@@ -21,6 +25,28 @@ def pin(role: int) -> bool:
     if there_are_two:
         os.sched_setaffinity(0, {allowed[role]})
     return there_are_two
+
+
+class Watch:
+    """Watches, from when it is made, what the host of a virtual machine takes of the cores of this run."""
+
+    def __init__(self) -> None:
+        self._began, self._stolen = time.perf_counter(), _stolen()
+
+    @property
+    def stolen(self) -> float:
+        """Share of the cores' time that the host gave to others, 0 to 1; 0 where the system does not tell."""
+        seconds = (time.perf_counter() - self._began) * (len(cores()) or 1)
+        return (_stolen() - self._stolen) / seconds
+
+
+def _stolen() -> float:
+    """Seconds of CPU that these cores have lost so far: ``steal`` in Linux's ``/proc/stat``."""
+    if not _TIMES.exists():
+        return 0.0
+    wanted = {f"cpu{core}" for core in cores()}
+    lines = [line.split() for line in _TIMES.read_text(encoding="ascii").splitlines()]
+    return sum(int(line[_STEAL]) for line in lines if line[0] in wanted) / os.sysconf("SC_CLK_TCK")
 
 
 def allow_many_sockets() -> None:

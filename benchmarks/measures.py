@@ -4,67 +4,22 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import machine
 import worker
-from attrs import frozen
 from clients import CLIENTS, OURS, OURS_AIOHTTP
+from disturbance import Taken, undisturbed
+from effort import SMOKE, Effort
 from server import running
 
 Results = dict[str, dict[str, list[Any]]]
 """By client, then by case: the measurements of each round in turn, ``None`` where one did not end."""
 
-
-@frozen(kw_only=True)
-class Effort:
-    """How much a run does.
-
-    Attributes:
-        rounds: Of every measure but memory and layers; of imports three times as many.
-        seconds: Of one measure of gets, and at least of one of rows.
-        turn: Seconds of one measure of gets for each that is in flight, at least: in a short one of 1,000
-            most tasks would make their first get or their last.
-        in_flight: Calls under way at the same time.
-        burst: Gets at once.
-        latency: Of the server in a burst, in seconds.
-        limit: Seconds after which a burst is given up.
-        row_count: Rows of one walk for the rate.
-        walk: Pages to read at leisure from the slow server.
-        sprint: Pages to read from it as fast as they come.
-        ahead: Pages to fetch ahead then.
-        memory_rows: Rows to walk through for the memory.
-    """
-
-    rounds: int = 6
-    seconds: float = 0.5
-    turn: float = 0.0015
-    in_flight: tuple[int, ...] = (1, 16, 64, 256, 1000)
-    burst: int = 2000
-    latency: float = 0.05
-    limit: float = 60.0
-    row_count: int = 20_000
-    walk: int = 20
-    sprint: int = 64
-    ahead: int = 8
-    memory_rows: int = 100_000
-
-
-SMOKE = Effort(
-    rounds=1,
-    seconds=0.1,
-    in_flight=(1, 64),
-    burst=100,
-    limit=10.0,
-    row_count=1000,
-    walk=2,
-    sprint=8,
-    memory_rows=2000,
-)
-"""Enough to show that everything runs."""
-
 PAGE_SIZES = (100, 1000)
+POOLS = ("cold", "warm")
 
 _IMPORT = """
 import os, sys, time
@@ -83,27 +38,37 @@ def gets(effort: Effort, names: list[str]) -> Results:
         for name in _interleaved(names, effort.rounds):
             with worker.working(name, server.url) as take:
                 for number in _there_and_back(effort.in_flight):
-                    options = {"in_flight": number, "seconds": max(effort.seconds, number * effort.turn)}
-                    results[name][str(number)].append(take(worker.gets, **options))
+                    seconds = max(effort.seconds, number * effort.turn)
+                    keep = partial(_one, take, worker.gets, in_flight=number, seconds=seconds)
+                    results[name][str(number)] += undisturbed(effort, keep)
     return results
 
 
 def burst(effort: Effort, names: list[str]) -> Results:
     """Many gets at once on a slow server, from a cold pool and then from a warm one."""
-    results = _empty(names, ("cold", "warm"))
+    results = _empty(names, POOLS)
     for name in _interleaved(names, effort.rounds):
         if not all(result and result["ended"] for pool in results[name].values() for result in pool):
             continue  # a client that does not end is not asked again
-        # A server for each client: sockets that the one before left behind are not counted.
-        with running(latency=effort.latency) as server, worker.working(name, server.url) as take:
-            for pool in results[name]:
-                result = take(worker.burst, count=effort.burst, limit=effort.limit)
-                if result is not None:
-                    result["sockets"] = server.most_sockets()
-                results[name][pool].append(result)
-                if result is None or not result["ended"]:
-                    break
+        taken = undisturbed(effort, partial(_bursts, effort, name))
+        for pool, result in zip(POOLS, taken, strict=False):
+            results[name][pool].append(result)
     return results
+
+
+def _bursts(effort: Effort, name: str) -> Taken:
+    """One burst with a client that was just made, and one more if it ended.
+
+    A server for each client: sockets that the one before left behind are not counted.
+    """
+    taken: Taken = []
+    with running(latency=effort.latency) as server, worker.working(name, server.url) as take:
+        while len(taken) < len(POOLS) and all(result and result["ended"] for result in taken):
+            result = take(worker.burst, count=effort.burst, limit=effort.limit)
+            if result is not None:
+                result["sockets"] = server.most_sockets()
+            taken.append(result)
+    return taken
 
 
 def rows(effort: Effort, names: list[str]) -> Results:
@@ -115,7 +80,8 @@ def rows(effort: Effort, names: list[str]) -> Results:
             with worker.working(name, server.url) as take:
                 for size in _there_and_back(PAGE_SIZES):
                     options = {"size": size, "count": effort.row_count, "seconds": effort.seconds}
-                    results[name][str(size)].append(take(worker.rows, **options))
+                    walk = partial(_one, take, worker.rows, **options)
+                    results[name][str(size)] += undisturbed(effort, walk)
     return results
 
 
@@ -126,11 +92,11 @@ def walks(effort: Effort, names: list[str]) -> Results:
     with running(latency=effort.latency) as server:
         for name in _interleaved(names, effort.rounds):
             with worker.working(name, server.url) as take:
-                read = take(worker.walks, pages=effort.walk, pause=effort.latency)
-                results[name]["read"].append(read)
+                read = partial(_one, take, worker.walks, pages=effort.walk, pause=effort.latency)
+                results[name]["read"] += undisturbed(effort, read)
                 if name in {OURS, OURS_AIOHTTP}:
-                    sprint = take(worker.sprints, pages=effort.sprint, ahead=effort.ahead)
-                    results[name]["sprint"].append(sprint)
+                    sprint = partial(_one, take, worker.sprints, pages=effort.sprint, ahead=effort.ahead)
+                    results[name]["sprint"] += undisturbed(effort, sprint)
     return results
 
 
@@ -166,9 +132,9 @@ def imports(effort: Effort, names: list[str]) -> Results:
     results = _empty(names, ("seconds",))
     with TemporaryDirectory() as compiled:
         for name in names:
-            _import_time(name, compiled)
+            _imported(name, compiled)
         for name in _interleaved(names, 1 if effort is SMOKE else 3 * effort.rounds):
-            results[name]["seconds"].append(_import_time(name, compiled))
+            results[name]["seconds"] += undisturbed(effort, partial(_imported, name, compiled))
     return results
 
 
@@ -176,6 +142,10 @@ MEASURES: dict[str, Callable[[Effort, list[str]], Results]] = {
     measure.__name__: measure for measure in (gets, burst, rows, walks, imports, memory, layers)
 }
 """Every measure by its name, which ``--only`` takes."""
+
+
+def _one(take: worker.Take, measure: worker.Measure, **options: Any) -> Taken:
+    return [take(measure, **options)]
 
 
 def _empty(names: list[str], cases: Any) -> Results:
@@ -201,10 +171,11 @@ def _there_and_back(cases: tuple[int, ...]) -> tuple[int, ...]:
     return (*cases, *reversed(cases))
 
 
-def _import_time(name: str, compiled: str) -> dict[str, float]:
+def _imported(name: str, compiled: str) -> Taken:
     """Import a client's module with its bytecode in the folder ``compiled``, written there if need be."""
     allowed = machine.cores()
     core = str(allowed[machine.CLIENT]) if len(allowed) > machine.CLIENT else ""
+    watch = machine.Watch()
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
     answer = subprocess.run(
         [sys.executable, "-c", _IMPORT, str(CLIENTS[name].imports), core],
@@ -213,4 +184,4 @@ def _import_time(name: str, compiled: str) -> dict[str, float]:
         capture_output=True,
         text=True,
     )
-    return {"seconds": float(answer.stdout)}
+    return [{"seconds": float(answer.stdout), "stolen": watch.stolen}]

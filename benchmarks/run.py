@@ -12,7 +12,9 @@ import machine
 import report
 from attrs import asdict, evolve
 from clients import CLIENTS
-from measures import MEASURES, SMOKE, Effort
+from disturbance import disturbance
+from effort import SMOKE, Effort
+from measures import MEASURES
 from ratios import ratios
 
 HERE = Path(__file__).parent
@@ -40,6 +42,7 @@ def main() -> None:
         print(f"{measure} …", file=sys.stderr)
         run["results"][measure] = MEASURES[measure](effort, names)
         _print(report.measure_table(measure, run))
+        print(disturbance(run["results"][measure]), end="\n\n", flush=True)
     run["ratios"] = ratios(run["results"])
     _print(report.ratio_table(run["ratios"]))
     whole = not (options.smoke or options.only or options.clients)

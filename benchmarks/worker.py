@@ -158,6 +158,7 @@ def _largest_size() -> int:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
+Measure = Callable[..., Awaitable[Measurement]]
 Take = Callable[..., Measurement | None]
 
 
@@ -166,20 +167,21 @@ def working(name: str, url: str) -> Iterator[Take]:
     """Run a client on a server's URL.
 
     Yields:
-        A function that takes a measure by its name and gives ``None`` when that did not end in time;
-        after that the process is gone.
+        A function that takes a measure by its name, and notes what the host took of the cores meanwhile. It
+        gives ``None`` when the measure did not end in time; after that the process is gone.
     """
     here, there = get_context("spawn").Pipe()
     process = get_context("spawn").Process(target=_run, args=(there, name, url), daemon=True)
     process.start()
     there.close()
 
-    def take(measure: Callable[..., Awaitable[Measurement]], **options: Any) -> Measurement | None:
+    def take(measure: Measure, **options: Any) -> Measurement | None:
         with suppress(EOFError, OSError):  # the process is gone, or has met an error and printed it
+            watch = machine.Watch()
             here.send((measure.__name__, options))
             if here.poll(options.get("limit", 300.0) + GRACE):
                 measurement: Measurement = here.recv()
-                return measurement
+                return measurement | {"stolen": watch.stolen}
         process.kill()
         return None
 
