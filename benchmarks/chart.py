@@ -76,7 +76,7 @@ def _burst(axes: Axes, results: dict[str, Any]) -> None:
     for name, cases in results.items():
         seconds[name], notes[name] = 0.0, "no end, killed"
         if known := [each for each in cases["cold"] if each is not None]:
-            seconds[name] = median(each["seconds"] for each in known)
+            seconds[name] = middle(known, "seconds") or median(each["seconds"] for each in known)
             notes[name] = f"{seconds[name]:.1f} s, {max(each['sockets'] for each in known):,} sockets"
             if not all(each["ended"] for each in known):
                 notes[name] = f"did not end in {seconds[name]:.0f} s"

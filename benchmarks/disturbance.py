@@ -1,4 +1,4 @@
-"""Takes a measurement again where the host of a virtual machine took the cores away meanwhile."""
+"""Takes a measurement again where the host of a virtual machine takes the cores away meanwhile."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -10,21 +10,30 @@ Taken = list[dict[str, Any] | None]
 
 
 def undisturbed(effort: Effort, take: Callable[[], Taken]) -> Taken:
-    """Take measurements, several times while the host disturbs them; give those that it disturbed least."""
+    """Take measurements, several times while the host disturbs them; give those that it disturbed least.
+
+    One that stays disturbed does not count.
+    """
     tries: list[Taken] = []
     while len(tries) < effort.tries and (not tries or _stolen(tries[-1]) > effort.stolen):
         tries.append(take())
     least = min(tries, key=_stolen)
-    return [each and each | {"tries": len(tries)} for each in least]
+    return [
+        each and each | {"tries": len(tries), "disturbed": each["stolen"] > effort.stolen} for each in least
+    ]
 
 
 def disturbance(results: dict[str, dict[str, list[Any]]]) -> str:
-    """Say how much was stolen from the measurements that count, and how many of them were taken again."""
+    """Say how many measurements were taken again, how many do not count, and what was stolen from the others."""
     known = [each for each in _all(results) if "tries" in each]
-    worst = max((each["stolen"] for each in known), default=0.0)
+    if not known:
+        return ""
     again = sum(each["tries"] > 1 for each in known)
+    lost = sum(each["disturbed"] for each in known)
+    worst = max((each["stolen"] for each in known if not each["disturbed"]), default=0.0)
     return (
-        f"{again} of {len(known)} measurements taken again; stolen from one that counts: {worst:.1%} at most"
+        f"Of {len(known)} measurements {again} were taken again, and {lost} stayed disturbed and do not count.\n"
+        f"The host took at most {worst:.1%} of the cores in one that counts.\n"
     )
 
 

@@ -37,7 +37,7 @@ class Effort:
     sprint: int = 64
     ahead: int = 8
     memory_rows: int = 100_000
-    tries: int = 3
+    tries: int = 5
     stolen: float = 0.02
 
 
@@ -52,5 +52,6 @@ SMOKE = Effort(
     sprint=8,
     memory_rows=2000,
     tries=1,
+    stolen=1.0,
 )
 """Enough to show that everything runs."""

@@ -11,12 +11,12 @@ _RATE = "rows_per_cpu_second"  # the more, the better; of all else the less
 
 
 def middle(rounds: Rounds, key: str) -> float | None:
-    """The median of the rounds that ended without errors."""
+    """The median of the rounds that count."""
     return _median(each[key] for each in rounds if is_whole(each))
 
 
 def best(rounds: Rounds, key: str) -> float | None:
-    """The best of the rounds that ended without errors: what a machine does besides only adds to a cost."""
+    """The best of the rounds that count: what a machine does besides only adds to a cost."""
     known = [each[key] for each in rounds if is_whole(each)]
     if not known:
         return None
@@ -24,8 +24,8 @@ def best(rounds: Rounds, key: str) -> float | None:
 
 
 def is_whole(measurement: Any) -> bool:
-    """Tell whether a measure ended, without errors."""
-    return measurement is not None and not measurement.get("errors")
+    """Tell whether a measure counts: it ended without errors, and the host did not disturb it."""
+    return measurement is not None and not measurement.get("errors") and not measurement.get("disturbed")
 
 
 def over_middle(ours: Rounds, theirs: Rounds, key: str) -> float | None:

@@ -43,14 +43,19 @@ def _gets(results: dict[str, Any]) -> Table:
 
 
 def _cost(rounds: list[Any]) -> str:
-    if not rounds or all(each is None for each in rounds):
-        return "did not end"
     value = middle(rounds, "cpu_us")
-    return _failures(rounds) if value is None else f"{value:.0f}"
+    return _reason(rounds) if value is None else f"{value:.0f}"
+
+
+def _reason(rounds: list[Any]) -> str:
+    """Say why there is no figure."""
+    if all(each is None for each in rounds):
+        return "did not end"
+    return _failures(rounds) or "disturbed"
 
 
 def _failures(rounds: list[Any]) -> str:
-    return ", ".join(sorted({error for each in rounds if each for error in each["errors"]}))
+    return ", ".join(sorted({error for each in rounds if each for error in each.get("errors", ())}))
 
 
 def _burst(results: dict[str, Any]) -> Table:
@@ -74,10 +79,7 @@ def _burst_cells(rounds: list[Any]) -> list[str]:
 
 def _rows(results: dict[str, Any]) -> Table:
     cases = list(next(iter(results.values())))
-    body = [
-        [name, *(_number(middle(rounds[case], "rows_per_cpu_second")) for case in cases)]
-        for name, rounds in results.items()
-    ]
+    body = [[name, *(_rate(rounds[case]) for case in cases)] for name, rounds in results.items()]
     return "Typed rows per second of CPU", ["client", *(f"pages of {case}" for case in cases)], body
 
 
@@ -93,16 +95,21 @@ def _walk_cells(cases: dict[str, list[Any]]) -> list[tuple[list[Any], str]]:
 
 def _seconds(rounds: list[Any], key: str) -> str:
     value = middle(rounds, key)
-    return "" if not rounds else "did not end" if value is None else f"{value:.2f}"
+    return "" if not rounds else _reason(rounds) if value is None else f"{value:.2f}"
 
 
 def _imports(results: dict[str, Any]) -> Table:
-    time = {name: middle(cases["seconds"], "seconds") or 0.0 for name, cases in results.items()}
-    base = time.get("httpx, bare")
-    body = [
-        [name, f"{value * 1e3:.0f}", f"{value / base:.2f}" if base else ""] for name, value in time.items()
-    ]
+    rounds = {name: cases["seconds"] for name, cases in results.items()}
+    base = middle(rounds.get("httpx, bare", []), "seconds")
+    body = [[name, *_import_cells(each, base)] for name, each in rounds.items()]
     return "Import, CPU time", ["client", "ms", "times import httpx"], body
+
+
+def _import_cells(rounds: list[Any], base: float | None) -> list[str]:
+    value = middle(rounds, "seconds")
+    if value is None:
+        return [_reason(rounds), ""]
+    return [f"{value * 1e3:.0f}", f"{value / base:.2f}" if base else ""]
 
 
 def _memory(results: dict[str, Any]) -> Table:
@@ -126,8 +133,9 @@ def _layers(results: dict[str, Any]) -> Table:
     return "Where the microseconds of a get go, 64 in flight", ["code of", *shares], body
 
 
-def _number(value: float | None) -> str:
-    return "did not end" if value is None else f"{value:,.0f}"
+def _rate(rounds: list[Any]) -> str:
+    value = middle(rounds, "rows_per_cpu_second")
+    return _reason(rounds) if value is None else f"{value:,.0f}"
 
 
 def _mib(value: float | None) -> str:

@@ -42,7 +42,7 @@ def main() -> None:
         print(f"{measure} …", file=sys.stderr)
         run["results"][measure] = MEASURES[measure](effort, names)
         _print(report.measure_table(measure, run))
-        print(disturbance(run["results"][measure]), end="\n\n", flush=True)
+        print(disturbance(run["results"][measure]), flush=True)
     run["ratios"] = ratios(run["results"])
     _print(report.ratio_table(run["ratios"]))
     whole = not (options.smoke or options.only or options.clients)
