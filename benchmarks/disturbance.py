@@ -24,7 +24,7 @@ def undisturbed(effort: Effort, take: Callable[[], Taken]) -> Taken:
 
 
 def disturbance(results: dict[str, dict[str, list[Any]]]) -> str:
-    """Say how many measurements were taken again, how many do not count, and what was stolen from the others."""
+    """Say how many measurements were taken again, how many do not count, and what the others lost."""
     known = [each for each in _all(results) if "tries" in each]
     if not known:
         return ""
@@ -32,7 +32,7 @@ def disturbance(results: dict[str, dict[str, list[Any]]]) -> str:
     lost = sum(each["disturbed"] for each in known)
     worst = max((each["stolen"] for each in known if not each["disturbed"]), default=0.0)
     return (
-        f"Of {len(known)} measurements {again} were taken again, and {lost} stayed disturbed and do not count.\n"
+        f"Of {len(known)} measurements {again} were taken again; {lost} stayed disturbed and do not count.\n"
         f"The host took at most {worst:.1%} of the cores in one that counts.\n"
     )
 
