@@ -4,7 +4,7 @@ from math import inf
 from typing import Any
 
 import anyio
-from msgspec import Struct, field
+from msgspec import Struct
 from msgspec.structs import replace
 
 from cloudplatform_async._protocol.budget import RetryBudget, cost_of
@@ -51,7 +51,7 @@ class Flight(Struct, eq=False, kw_only=True):
     attempts: int = 0
     under_way: bool = False
     renewed: bool = False
-    failures: list[Failure] = field(default_factory=list[Failure])
+    failures: tuple[Failure, ...] = ()
     departed: float = -inf
     spent: float = 0.0
     _retries: int = 0
@@ -89,7 +89,7 @@ class Flight(Struct, eq=False, kw_only=True):
         """Take in a failed attempt; what may not be repeated is not sent again at once either."""
         if failure.immediate and not self.is_repeatable:
             failure = replace(failure, immediate=False)
-        self.failures.append(failure)
+        self.failures += (failure,)
         return failure
 
     def decide(self, budget: RetryBudget, failure: Failure) -> Wait | Stop:

@@ -4,7 +4,10 @@ from typing import Any
 
 import httpx
 
+from cloudplatform_async._transport.request_body import BodyPieces
 from cloudplatform_async._transport.wire_headers import WireHeaders
+
+_NO_BODY = BodyPieces(b"")
 
 
 class WireRequest(httpx.Request):
@@ -25,5 +28,5 @@ class WireRequest(httpx.Request):
         self.url = url
         self.headers = headers
         self.extensions = extensions
-        self.stream = httpx.ByteStream(content)
+        self.stream = BodyPieces(content) if content else _NO_BODY
         self._content = content  # where httpx keeps a body that was read
