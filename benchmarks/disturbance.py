@@ -15,9 +15,9 @@ def undisturbed(effort: Effort, take: Callable[[], Taken]) -> Taken:
     One that stays disturbed does not count.
     """
     tries: list[Taken] = []
-    while len(tries) < effort.tries and (not tries or _stolen(tries[-1]) > effort.stolen):
+    while len(tries) < effort.tries and (not tries or _most_stolen(tries[-1]) > effort.stolen):
         tries.append(take())
-    least = min(tries, key=_stolen)
+    least = min(tries, key=_most_stolen)
     return [
         each and each | {"tries": len(tries), "disturbed": each["stolen"] > effort.stolen} for each in least
     ]
@@ -41,5 +41,5 @@ def _all(results: dict[str, dict[str, list[Any]]]) -> Iterator[dict[str, Any]]:
     return (each for cases in results.values() for rounds in cases.values() for each in rounds if each)
 
 
-def _stolen(taken: Taken) -> float:
+def _most_stolen(taken: Taken) -> float:
     return max((each["stolen"] for each in taken if each is not None), default=0.0)

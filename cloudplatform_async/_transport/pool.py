@@ -1,4 +1,4 @@
-"""The default transport: httpx's own connections, at a cost per request that stays flat."""
+"""The default transport: httpx's own connections, at a cost per request that hardly grows."""
 
 import importlib.util
 import ssl
@@ -15,7 +15,7 @@ from cloudplatform_async.settings import PoolLimits
 
 
 class PooledTransport(httpx.AsyncBaseTransport):
-    """An httpx transport for asyncio and trio whose cost does not grow with the requests in flight.
+    """An httpx transport for asyncio and trio whose cost hardly grows with the requests in flight.
 
     Each connection is an ``httpx.AsyncHTTPTransport`` of its own, so that httpx's instrumentation and
     mocks see the traffic. Requests wait in a fair queue, the connection used last is used first, and a
