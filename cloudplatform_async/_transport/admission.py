@@ -3,20 +3,8 @@
 from collections import OrderedDict
 
 import httpx
-from msgspec import Struct, field
 
-from cloudplatform_async._transport.bell import Bell, make_bell
-
-
-class _Waiter(Struct, eq=False):
-    """One request in the queue; its bell rings when its turn comes, or the queue is closed."""
-
-    admitted: bool = False
-    bell: Bell = field(default_factory=make_bell)
-
-    def ring(self, *, admitted: bool) -> None:
-        self.admitted = admitted
-        self.bell.ring()
+from cloudplatform_async._transport.waiter import Waiter, make_waiter
 
 
 class Admission:
@@ -35,7 +23,7 @@ class Admission:
         self.in_use = 0
         self._free = permits
         self._closed = False
-        self._queue: OrderedDict[_Waiter, None] = OrderedDict()
+        self._queue: OrderedDict[Waiter, None] = OrderedDict()
 
     @property
     def waiting(self) -> int:
@@ -65,13 +53,14 @@ class Admission:
         """
         if self.take():
             return
-        waiter = _Waiter()
+        waiter = make_waiter(timeout)
         self._queue[waiter] = None
         woken = False
         try:
-            await waiter.bell.wait(timeout)
+            await waiter
             woken = True
         finally:
+            waiter.leave()
             self._queue.pop(waiter, None)
             if waiter.admitted and not woken:
                 self.release()
@@ -84,7 +73,7 @@ class Admission:
     def release(self) -> None:
         """Give a permit back: to the first in the queue, if there is one."""
         if self._queue:
-            self._queue.popitem(last=False)[0].ring(admitted=True)
+            self._queue.popitem(last=False)[0].call(admitted=True)
         else:
             self._free += 1
             self.in_use -= 1
@@ -93,4 +82,4 @@ class Admission:
         """Send everyone in the queue away with ``httpx.CloseError``."""
         self._closed = True
         while self._queue:
-            self._queue.popitem(last=False)[0].ring(admitted=False)
+            self._queue.popitem(last=False)[0].call(admitted=False)

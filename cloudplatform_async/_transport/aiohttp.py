@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
+from cloudplatform_async._transport.admission import Admission
 from cloudplatform_async._transport.proxies import Proxies
 from cloudplatform_async._transport.slot_pool import SlotPool
 from cloudplatform_async._transport.slots import Origin, Slot
@@ -56,6 +57,11 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         self._tls = TLSSettings(verify, trust_env=trust_env)
         self._proxies = Proxies(proxy, trust_env=trust_env, schemes=frozenset(("http", "https")))
         self._pool = SlotPool(limits, self._open_slot)
+
+    @property
+    def admission(self) -> Admission:
+        """The queue for connections, in which the client's calls wait before their requests are made."""
+        return self._pool.admission
 
     @property
     def connections(self) -> int:

@@ -12,10 +12,10 @@ from cloudplatform_async._protocol.encoding import merged
 from cloudplatform_async._protocol.rate_limits import exhausted_for
 from cloudplatform_async._protocol.responses import Answer, status_error
 from cloudplatform_async._protocol.retries import Failure, is_transient
+from cloudplatform_async._transport.admission import Admission
 from cloudplatform_async._transport.bodies import read_body
 from cloudplatform_async._transport.clock import Clock
-from cloudplatform_async._transport.departure import EXTENSION, Departure, announce, announces_departures
-from cloudplatform_async._transport.exceptions import HeldBackError
+from cloudplatform_async._transport.departure import EXTENSION, Departure, admission_of, announces_departures
 from cloudplatform_async._transport.failures import failure_of
 from cloudplatform_async._transport.flight import Flight
 from cloudplatform_async._transport.target_url import ParsedBase, TargetURL
@@ -50,6 +50,10 @@ def _is_announced(exchange: "Exchange") -> bool:
     return announces_departures(exchange.transport)
 
 
+def _admission(exchange: "Exchange") -> Admission | None:
+    return admission_of(exchange.transport)
+
+
 @frozen(eq=False, repr=False, kw_only=True)
 class Exchange:
     """Sends requests to one origin over one transport; whatever does not change is prepared once.
@@ -68,6 +72,7 @@ class Exchange:
     _parsed: ParsedBase = field(init=False, default=Factory(_parsed_base, takes_self=True))
     _constant: RawHeaders = field(init=False, default=Factory(_constant_headers, takes_self=True))
     _announced: bool = field(init=False, default=Factory(_is_announced, takes_self=True))
+    _admission: Admission | None = field(init=False, default=Factory(_admission, takes_self=True))
 
     def request_id_of(self, call: Call[Any]) -> str | None:
         """Find the request id that the user gave as a header, for one call or for all."""
@@ -77,7 +82,7 @@ class Exchange:
             else None
         )
 
-    def request(self, flight: Flight, credentials: RawHeaders, departure: Departure) -> httpx.Request:
+    def _request(self, flight: Flight, credentials: RawHeaders, departure: Departure) -> httpx.Request:
         """Build the request of one attempt."""
         call = flight.call
         return WireRequest(
@@ -102,24 +107,38 @@ class Exchange:
             return (*headers, _JSON)
         return headers
 
-    async def run(self, request: httpx.Request, departure: Departure) -> Answer | Failure:
-        """Send a request and read the answer whole; what the network does wrong is a ``Failure``.
+    async def run(
+        self, flight: Flight, credentials: RawHeaders, departure: Departure
+    ) -> Answer | Failure | None:
+        """Make a request when its turn for a connection has come, send it, and read the answer whole.
+
+        A call that waits for its turn has no request yet: thousands of calls may be waiting.
+
+        Returns:
+            A ``Failure`` for what the network does wrong; ``None`` where its turn came, but it may not leave.
 
         Raises:
-            HeldBackError: The endpoint group closed while the request waited for a connection.
             ResponseTooLargeError: Under any status.
             ResponseDecodeError: For a success whose coding cannot be read.
         """
-        if not self._announced:
-            announce(departure)
+        admission = self._admission
         try:
+            if admission is not None:
+                if not admission.take():
+                    await admission.acquire(flight.timeouts.pool)
+                departure.permit = admission
+            if not departure.may_leave():
+                return None
+            if not self._announced:
+                departure.leaves()
+            request = self._request(flight, credentials, departure)
             response = await self.transport.handle_async_request(request)
             headers = _by_name(response.headers.raw)
             body = await self._read(response, headers.get("content-encoding"))
-        except HeldBackError:
-            raise
         except httpx.TransportError as error:
             return failure_of(error, self.base.origin)
+        finally:
+            departure.give_back()
         return Answer(response.status_code, headers, body)
 
     async def _read(self, response: httpx.Response, coding: str | None) -> bytes:
@@ -159,7 +178,7 @@ def _own_headers(flight: Flight) -> RawHeaders:
     """Give the headers that tell one call and one attempt from another."""
     call, key = flight.call, flight.key
     headers: RawHeaders = (
-        (b"x-attempt", b"%d" % (flight.attempts + 1)),
+        (b"x-attempt", b"%d" % flight.attempts),
         (b"x-request-id", flight.request_id.encode()),
     )
     if key is not None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import httpx
 
+from cloudplatform_async._transport.admission import Admission
 from cloudplatform_async._transport.httpx_slot import HttpxSlot
 from cloudplatform_async._transport.proxies import Proxies
 from cloudplatform_async._transport.slot_pool import SlotPool
@@ -55,6 +56,11 @@ class PooledTransport(httpx.AsyncBaseTransport):
         self._pool = SlotPool(limits, self._open_slot)
         # httpx loads httpcore with its first transport: now, and not while calls wait.
         httpx.AsyncHTTPTransport(verify=self._tls.context_for("http"))
+
+    @property
+    def admission(self) -> Admission:
+        """The queue for connections, in which the client's calls wait before their requests are made."""
+        return self._pool.admission
 
     @property
     def connections(self) -> int:

@@ -6,7 +6,6 @@ from math import inf
 from typing import TypeVar
 from uuid import uuid4
 
-import httpx
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -18,10 +17,10 @@ from cloudplatform_async._protocol.retries import Failure, was_deleted
 from cloudplatform_async._transport.authentication import Authentication
 from cloudplatform_async._transport.clock import CLOCK
 from cloudplatform_async._transport.departure import Departure
-from cloudplatform_async._transport.exceptions import HeldBackError
 from cloudplatform_async._transport.exchange import Exchange, refusal
 from cloudplatform_async._transport.flight import Flight
 from cloudplatform_async._transport.state import SharedState
+from cloudplatform_async._transport.wire_headers import RawHeaders
 from cloudplatform_async.errors import (
     APITimeoutError,
     ClientStateError,
@@ -128,27 +127,24 @@ class Sender(Struct, eq=False, kw_only=True):
         gate, departure = self.state.gate, _Departure(self.state, flight)
         while True:
             await gate.enter(flight)
-            request = self.exchange.request(
-                flight, await self.authentication.headers(flight.call.scope), departure
-            )
-            try:
-                outcome = await self.exchange.run(request, departure)
-            except HeldBackError:
-                continue
-            flight.under_way = False
-            if isinstance(outcome, Answer) and not outcome.is_success:
-                outcome = refusal(outcome, flight.clock, self._secrets(flight, request))
-            gate.learn(flight, outcome)
-            return await self._renewed(flight, outcome, request)
+            credentials = await self.authentication.headers(flight.call.scope)
+            outcome = await self.exchange.run(flight, credentials, departure)
+            if outcome is not None:
+                break
+        flight.under_way = False
+        if isinstance(outcome, Answer) and not outcome.is_success:
+            outcome = refusal(outcome, flight.clock, self._secrets(flight, credentials))
+        gate.learn(flight, outcome)
+        return await self._renewed(flight, outcome, credentials)
 
-    def _secrets(self, flight: Flight, request: httpx.Request) -> tuple[str, ...]:
+    def _secrets(self, flight: Flight, credentials: RawHeaders) -> tuple[str, ...]:
         """Collect what an error must not repeat: credentials, and header values of the user."""
         given = merged(self.exchange.headers, flight.call.headers)
         values = (value for _, value in given if len(value) >= _SHORTEST_SECRET)
-        return (*self.authentication.secrets(request.headers.raw), *values)
+        return (*self.authentication.secrets(credentials), *values)
 
     async def _renewed(
-        self, flight: Flight, outcome: Answer | Failure, request: httpx.Request
+        self, flight: Flight, outcome: Answer | Failure, credentials: RawHeaders
     ) -> Answer | Failure:
         """After a 401, refresh the token once and have the call sent again at once."""
         if isinstance(outcome, Answer):
@@ -156,7 +152,7 @@ class Sender(Struct, eq=False, kw_only=True):
         self.state.counters.throttled += outcome.error.status_code == 429
         if outcome.error.status_code != 401 or flight.renewed:
             return outcome
-        flight.renewed = await self.authentication.renew(request.headers.raw)
+        flight.renewed = await self.authentication.renew(credentials)
         return replace(outcome, immediate=flight.renewed)
 
     def _arrive(self, flight: Flight, call: Call[T], answer: Answer) -> APIResponse[T]:
@@ -183,6 +179,7 @@ class _Departure(Departure):
     __slots__ = ("_flight", "_state")
 
     def __init__(self, state: SharedState, flight: Flight) -> None:
+        super().__init__()
         self._state = state
         self._flight = flight
 

@@ -10,7 +10,6 @@ from anyio import CancelScope
 from cloudplatform_async._transport.admission import Admission
 from cloudplatform_async._transport.clock import CLOCK
 from cloudplatform_async._transport.departure import departure_of
-from cloudplatform_async._transport.exceptions import HeldBackError
 from cloudplatform_async._transport.slots import HIGHEST_PORT, IdleSlots, Origin, Slot
 from cloudplatform_async.settings import PoolLimits
 
@@ -27,16 +26,20 @@ class SlotPool:
     Args:
         limits: How many sockets there may be, and how long an idle one is kept.
         open_slot: Makes the slot for a request that no idle slot can take.
+
+    Attributes:
+        admission: The queue, in which a call may wait itself before it has its request made.
+        closed: No more requests are taken.
     """
 
-    __slots__ = ("_admission", "_busy", "_expiry", "_idle", "_max", "_open_slot", "closed")
+    __slots__ = ("_busy", "_expiry", "_idle", "_max", "_open_slot", "admission", "closed")
 
     def __init__(self, limits: PoolLimits, open_slot: Callable[[httpx.URL, Origin], Slot]) -> None:
         self.closed = False
         self._max = limits.max_connections
         self._expiry = limits.keepalive_expiry
         self._open_slot = open_slot
-        self._admission = Admission(limits.max_connections)
+        self.admission = Admission(limits.max_connections)
         self._idle = IdleSlots()
         self._busy: set[Slot] = set()
 
@@ -48,7 +51,7 @@ class SlotPool:
     @property
     def waiting(self) -> int:
         """Requests in the queue for a connection."""
-        return self._admission.waiting
+        return self.admission.waiting
 
     async def send(self, request: httpx.Request) -> httpx.Response:
         """Send a request when its turn comes; the response's stream holds the slot until it is closed.
@@ -85,7 +88,7 @@ class SlotPool:
             if self._has_expired(now):
                 await self._sweep(now)
         finally:
-            self._admission.release()
+            self.admission.release()
 
     async def discard(self, slot: Slot) -> None:
         """Close a slot whose request was interrupted; its permit is free when the socket is."""
@@ -93,12 +96,12 @@ class SlotPool:
             await _close(slot)
         finally:
             self._busy.remove(slot)
-            self._admission.release()
+            self.admission.release()
 
     async def aclose(self) -> None:
         """Close every connection and fail every request, in flight or queued."""
         self.closed = True
-        self._admission.close()
+        self.admission.close()
         while (slot := self._idle.take_oldest()) is not None:
             await _close(slot)
         for slot in list(self._busy):
@@ -108,21 +111,17 @@ class SlotPool:
                 await _close(slot)
 
     async def _check_out(self, request: httpx.Request) -> Slot:
-        if not self._admission.take():
+        departure = departure_of(request)
+        if (departure is None or not departure.hand_over(self.admission)) and not self.admission.take():
             timeouts = request.extensions.get("timeout")
-            await self._admission.acquire(timeouts.get("pool") if timeouts else None)
+            await self.admission.acquire(timeouts.get("pool") if timeouts else None)
         taken = False
         try:
-            departure = departure_of(request)
-            if departure is not None and not departure.may_leave():
-                raise HeldBackError(
-                    "The endpoint group was closed while this request waited for a connection."
-                )
             slot = await self._find_or_open(request)
             taken = True
         finally:
             if not taken:
-                self._admission.release()
+                self.admission.release()
         self._busy.add(slot)
         return slot
 
@@ -143,7 +142,7 @@ class SlotPool:
 
     async def _make_room(self) -> None:
         """Close idle slots, whatever their origin, until one more socket may be opened."""
-        while self._admission.in_use + len(self._idle) > self._max:
+        while self.admission.in_use + len(self._idle) > self._max:
             oldest = self._idle.take_oldest()
             if oldest is not None:
                 await _close(oldest)

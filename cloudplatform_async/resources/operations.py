@@ -83,11 +83,6 @@ def _no_body(answer: Answer) -> Payload[None]:
     return Payload(None, {})
 
 
-async def fetch(sender: Sender, call: Call[Payload[T]]) -> T:
-    """Send a call and take the model out of its answer."""
-    return (await sender.send(call)).data.data
-
-
 def page_source(
     sender: Sender,
     path: str,

@@ -15,7 +15,7 @@ from cloudplatform_async._transport.sender import Sender
 from cloudplatform_async.errors import InvalidRequestError
 from cloudplatform_async.models.projects import Project, ProjectStatus
 from cloudplatform_async.pagination import Paginator
-from cloudplatform_async.resources.operations import fetch, one_page, operation, page_source
+from cloudplatform_async.resources.operations import one_page, operation, page_source
 
 T = TypeVar("T")
 
@@ -173,7 +173,7 @@ class Projects:
             body=json_body(body),
             idempotency_key=idempotency_key,
         )
-        return await fetch(self._sender, call)
+        return (await self._sender.send(call)).data.data
 
     async def get(self, id: str) -> Project:  # noqa: A002 - the platform's own word
         """Fetch one project.
@@ -181,9 +181,8 @@ class Projects:
         Raises:
             NotFoundError: There is none with this id.
         """
-        return await fetch(
-            self._sender, operation("GET", path_of("projects", id), _READ, payload_decoder(Project))
-        )
+        call = operation("GET", path_of("projects", id), _READ, payload_decoder(Project))
+        return (await self._sender.send(call)).data.data
 
     async def update(
         self,
@@ -213,7 +212,7 @@ class Projects:
             body=json_body(body),
             idempotency_key=idempotency_key,
         )
-        return await fetch(self._sender, call)
+        return (await self._sender.send(call)).data.data
 
     async def delete(
         self,

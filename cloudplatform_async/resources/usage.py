@@ -16,7 +16,7 @@ from cloudplatform_async._protocol.encoding import query_string, whole_number
 from cloudplatform_async._transport.sender import Sender
 from cloudplatform_async.errors import InvalidRequestError
 from cloudplatform_async.models.usage import Usage
-from cloudplatform_async.resources.operations import fetch, operation
+from cloudplatform_async.resources.operations import operation
 
 _DAY = timedelta(days=1)
 
@@ -42,7 +42,8 @@ class UsageMetrics:
         """
         _check_span(start, end)
         target = target_of("/usage", query_string({"from": start, "to": end}))
-        return await fetch(self._sender, operation("GET", target, "usage:read", payload_decoder(Usage)))
+        call = operation("GET", target, "usage:read", payload_decoder(Usage))
+        return (await self._sender.send(call)).data.data
 
     def iter_windows(
         self, start: date, end: date, *, step: timedelta = _DAY, ahead: int = 8

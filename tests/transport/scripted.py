@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 
 from cloudplatform_async import AsyncClient
-from cloudplatform_async._transport.departure import announce, departure_of
+from cloudplatform_async._transport.departure import leave
 from cloudplatform_async._transport.exceptions import StaleConnectionError
 
 Step = Callable[[httpx.Request], Awaitable[httpx.Response]] | Exception
@@ -30,12 +30,8 @@ class Scripted(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         step = self.steps.pop(0) if len(self.steps) > 1 else self.steps[0]
-        if isinstance(step, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout):
-            departure = departure_of(request)
-            assert departure is not None
-            assert departure.may_leave()
-        else:
-            announce_departure(request)
+        if not isinstance(step, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout):
+            leave(request)
         self.requests.append(request)
         if isinstance(step, Exception):
             raise step
@@ -47,13 +43,6 @@ class Scripted(httpx.AsyncBaseTransport):
     def sent(self, header: str) -> list[str | None]:
         """One header of every request."""
         return [request.headers.get(header) for request in self.requests]
-
-
-def announce_departure(request: httpx.Request) -> None:
-    """Do what a transport does at the moment of sending."""
-    departure = departure_of(request)
-    assert departure is not None
-    announce(departure)
 
 
 def answer(status: int = 200, json: Any = None, headers: Mapping[str, str] | None = None) -> Step:

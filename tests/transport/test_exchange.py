@@ -9,7 +9,7 @@ from cloudplatform_async import APIConnectionError, RateLimitError, RetryPolicy,
 from cloudplatform_async._protocol.responses import Answer
 from cloudplatform_async._transport.clock import Clock
 from cloudplatform_async._transport.exchange import refusal
-from tests.transport.scripted import Scripted, announce_departure, answer, client_over
+from tests.transport.scripted import Scripted, answer, client_over
 
 pytestmark = pytest.mark.anyio
 
@@ -83,16 +83,6 @@ async def test_a_foreign_transport_that_fails_may_have_sent() -> None:
             await client.projects.create(name="one", slug="one", idempotency_key=None)
         assert client.statistics().attempts == 1
     assert caught.value.outcome == "unknown"
-
-
-async def test_a_departure_is_announced_once_a_request() -> None:
-    """A transport that announces for itself is not announced for."""
-    transport = Scripted(answer())
-    async with client_over(transport) as client:
-        await client.projects.get("prj_1")
-        assert client.statistics().attempts == 1
-    with pytest.raises(AssertionError):
-        announce_departure(httpx.Request("GET", "http://127.0.0.1"))
 
 
 def test_a_429_takes_its_time_from_retry_after_first() -> None:
