@@ -4,7 +4,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from clients import OURS, OURS_AIOHTTP
+from clients import OURS, OURS_AIOHTTP, SKETCH
 from figures import middle
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -17,6 +17,7 @@ _COLOURS = {
     "cloudflare": "#e0a030",
     "stripe": "#6a5acd",
     "httpx, bare": "#777777",
+    SKETCH: "#8fa8b8",
     "aiohttp, bare": "#a0a0a0",
     "floor (httptools)": "#c8c8c8",
 }

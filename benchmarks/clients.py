@@ -1,5 +1,7 @@
 """The rows of the tables: each client with its own defaults, a get, and a walk through a list."""
 
+import asyncio
+import json
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
@@ -8,6 +10,7 @@ import machine
 from attrs import frozen
 
 OURS, OURS_AIOHTTP = "cloudplatform-async", "cloudplatform-async, aiohttp"
+SKETCH = "httpx, connections alone"
 PEERS = ("openai", "openai, aiohttp", "cloudflare", "stripe")
 
 Rows = Callable[[int], Awaitable[AsyncIterable[Any]]]
@@ -134,6 +137,30 @@ async def _httpx(url: str) -> AsyncIterator[Session]:
 
 
 @asynccontextmanager
+async def _connections(url: str) -> AsyncIterator[Session]:
+    """Sketch a pool like ours with nothing around it: no retries, no deadline, no model."""
+    import httpx
+
+    idle: list[httpx.AsyncHTTPTransport] = []
+    permits, one = asyncio.Semaphore(100), httpx.Limits(max_connections=1, max_keepalive_connections=1)
+    target, tls = httpx.URL(f"{url}/v1/projects/prj_0000001"), httpx.create_ssl_context()
+    headers = httpx.Headers({"host": target.netloc.decode(), "x-api-key": "key"})
+    extensions = {"timeout": {"connect": 5.0, "read": 30.0, "write": 30.0, "pool": 30.0}}
+
+    async def get() -> Any:
+        async with permits:
+            connection = idle.pop() if idle else httpx.AsyncHTTPTransport(verify=tls, limits=one)
+            request = httpx.Request("GET", target, headers=headers, extensions=extensions)
+            body = await (await connection.handle_async_request(request)).aread()
+            idle.append(connection)
+        return json.loads(body)
+
+    yield Session(get)
+    for connection in idle:
+        await connection.aclose()
+
+
+@asynccontextmanager
 async def _aiohttp(url: str) -> AsyncIterator[Session]:
     import aiohttp
 
@@ -161,6 +188,7 @@ CLIENTS = {
     "cloudflare": Client(("cloudflare",), _cloudflare, "cloudflare"),
     "stripe": Client(("stripe", "httpx"), _stripe, "stripe"),
     "httpx, bare": Client(("httpx",), _httpx, "httpx", walks=False),
+    SKETCH: Client(("httpx",), _connections, walks=False),
     "aiohttp, bare": Client(("aiohttp",), _aiohttp, "aiohttp", walks=False),
     "floor (httptools)": Client(("httptools",), _floor, walks=False),
 }

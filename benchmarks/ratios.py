@@ -1,10 +1,11 @@
 """The ratios that the project promises, by the median of the rounds and by the best of them."""
 
 from collections.abc import Callable, Iterable
+from itertools import product
 from typing import Any
 
 from attrs import frozen
-from clients import OURS, OURS_AIOHTTP, PEERS
+from clients import OURS, OURS_AIOHTTP, PEERS, SKETCH
 from figures import Rounds, over_best, over_middle, spread_best, spread_middle
 
 _OURS = (OURS, OURS_AIOHTTP)
@@ -58,10 +59,11 @@ def _of_gets(gets: dict[str, Any], rule: Rule) -> Found:
         for name in ("openai, aiohttp", "aiohttp, bare"):
             ratio = rule.over(on_aiohttp, _rounds(gets, name, case), "cpu_us")
             found[f"get at {case} in flight, ours on aiohttp / {name}"] = ratio
-    for start in (1, 16):
-        cases = [rounds for case, rounds in gets.get(OURS, {}).items() if int(case) >= start]
-        name = f"dearest get / cheapest from {start} in flight up, default transport"
-        found[name] = rule.spread(cases, "cpu_us")
+        sketch = rule.over(ours, _rounds(gets, SKETCH, case), "cpu_us")
+        found[f"get at {case} in flight / {SKETCH}"] = sketch
+    for name, start in product((OURS, SKETCH), (1, 16)):
+        cases = [rounds for case, rounds in gets.get(name, {}).items() if int(case) >= start]
+        found[f"dearest get / cheapest from {start} in flight up, {name}"] = rule.spread(cases, "cpu_us")
     return found
 
 
