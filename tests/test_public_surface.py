@@ -82,6 +82,21 @@ async def main():
 
 asyncio.run(main())
 """
+ON_TRIO = """
+import sys, httpx, trio
+before = set(sys.modules)
+from cloudplatform_async import AsyncClient
+
+class Answering(httpx.AsyncBaseTransport):
+    async def handle_async_request(self, request):
+        return httpx.Response(200, json={"id": "prj_1", "name": "n"})
+
+async def main():
+    async with AsyncClient(api_key="k", base_url="http://127.0.0.1/v1", transport=Answering()) as client:
+        print((await client.projects.get("prj_1")).id, {"asyncio"} & (set(sys.modules) - before))
+
+trio.run(main)
+"""
 VALUES = {"AUTO", "AwareDatetime", "__version__"}
 
 
@@ -138,8 +153,12 @@ def test_an_import_loads_nothing_that_an_extra_brings() -> None:
 
 
 def test_an_import_leaves_for_the_first_client_what_only_calls_need() -> None:
-    """A program that only names the package pays for names."""
-    code = "import sys, cloudplatform_async; print({'cattrs', 'tenacity'} & set(sys.modules))"
+    """A program that only names the package pays for names; an event loop comes with who runs it."""
+    code = """if True:
+        import sys, anyio.lowlevel, httpx; before = set(sys.modules)
+        import cloudplatform_async
+        print({"asyncio", "cattrs", "tenacity", "trio"} & (set(sys.modules) - before))
+    """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
 
@@ -148,6 +167,12 @@ def test_a_call_loads_no_module() -> None:
     """Not the first one either, nor its retry: other tasks do not stand still while files are read."""
     done = subprocess.run([sys.executable, "-c", FIRST_CALLS], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "answered 4, loaded []"
+
+
+def test_a_client_on_trio_does_not_load_asyncio() -> None:
+    """Nor does it need asyncio to be there, to know that it is not what runs."""
+    done = subprocess.run([sys.executable, "-c", ON_TRIO], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "prj_1 set()"
 
 
 def _follow(path: list[str]) -> object:

@@ -1,6 +1,5 @@
 """The fast transport of the extra `aiohttp`: the same contract on aiohttp's C parser, for asyncio only."""
 
-import asyncio
 import ssl
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING
 import httpx
 
 from cloudplatform_async._transport.admission import Admission
+from cloudplatform_async._transport.event_loop import running_asyncio_loop
 from cloudplatform_async._transport.proxies import Proxies
 from cloudplatform_async._transport.slot_pool import SlotPool
 from cloudplatform_async._transport.slots import Origin, Slot
@@ -105,7 +105,5 @@ def _import_slot() -> "type[AiohttpSlot]":
 
 
 def _require_asyncio() -> None:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError as error:
-        raise RuntimeError("AiohttpTransport runs on asyncio only; use PooledTransport on trio.") from error
+    if running_asyncio_loop() is None:
+        raise RuntimeError("AiohttpTransport runs on asyncio only; use PooledTransport on trio.")

@@ -1,16 +1,19 @@
 """Owns every background task of a client, on asyncio and trio alike."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
-from typing import Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from anyio import current_time, move_on_after
+from anyio import move_on_after
 from anyio.lowlevel import checkpoint
 
+from cloudplatform_async._transport.event_loop import current_event_loop, running_asyncio_loop
 from cloudplatform_async.errors import ClientStateError
+
+if TYPE_CHECKING:
+    import asyncio
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -78,7 +81,7 @@ class Background:
 
         Else they would wait for a pause of whoever started them, who may work on without one.
         """
-        give_way = checkpoint if running_asyncio_loop() is None else partial(asyncio.sleep, 0)
+        give_way = checkpoint if running_asyncio_loop() is None else _next_turn()
         for _ in range(self._turns_to_send):
             await give_way()
 
@@ -95,33 +98,15 @@ class Background:
         await _all_ended(jobs)
 
 
+def _next_turn() -> Callable[[], Awaitable[None]]:
+    import asyncio
+
+    return partial(asyncio.sleep, 0)
+
+
 async def _all_ended(jobs: Iterable[Job[Any]]) -> None:
     for job in jobs:
         await job.ended()
-
-
-def running_asyncio_loop() -> asyncio.AbstractEventLoop | None:
-    """Give the running asyncio loop; ``None`` under trio."""
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None
-
-
-def current_event_loop() -> object:
-    """Give an object that stands for the running event loop, of asyncio or trio."""
-    return running_asyncio_loop() or _trio_token()
-
-
-def time_of(loop: object) -> Callable[[], float]:
-    """Give the clock that a running event loop's deadlines are set by, in seconds."""
-    return loop.time if isinstance(loop, asyncio.AbstractEventLoop) else current_time
-
-
-def _trio_token() -> object:
-    import trio
-
-    return trio.lowlevel.current_trio_token()
 
 
 class _AsyncioJob(Generic[T]):
@@ -129,8 +114,10 @@ class _AsyncioJob(Generic[T]):
         self,
         function: Callable[[], Awaitable[T]],
         forget: "Callable[[_AsyncioJob[T]], None]",
-        loop: asyncio.AbstractEventLoop,
+        loop: "asyncio.AbstractEventLoop",
     ) -> None:
+        import asyncio
+
         async def run() -> T:
             try:
                 return await function()

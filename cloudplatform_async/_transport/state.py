@@ -12,7 +12,8 @@ from msgspec import Struct, field
 from sniffio import current_async_library, current_async_library_cvar
 
 from cloudplatform_async._protocol.budget import RetryBudget
-from cloudplatform_async._transport.background import TURNS_TO_SEND, Background, current_event_loop, time_of
+from cloudplatform_async._transport.background import TURNS_TO_SEND, Background
+from cloudplatform_async._transport.event_loop import current_clock, current_event_loop
 from cloudplatform_async._transport.gate import Gate
 from cloudplatform_async.errors import ClientStateError
 from cloudplatform_async.settings import BaseURL
@@ -119,7 +120,7 @@ class SharedState(Struct, eq=False, kw_only=True):
             raise ClientStateError("This client is closed; make a new one, or keep it open for longer.")
         loop = current_event_loop()
         if self._loop is None:
-            self._loop, self._time, self._library = loop, time_of(loop), current_async_library()
+            self._loop, self._time, self._library = loop, current_clock(), current_async_library()
             self._scope = type(CancelScope())  # anyio would look up whose loop this is for each scope
         elif self._loop is not loop:
             raise ClientStateError(

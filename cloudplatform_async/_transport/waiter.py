@@ -1,11 +1,14 @@
 """One task in a queue, until it is called, or its patience ends."""
 
-import asyncio
 from collections.abc import Generator
+from typing import TYPE_CHECKING
 
 import anyio
 
-from cloudplatform_async._transport.background import running_asyncio_loop
+from cloudplatform_async._transport.event_loop import running_asyncio_loop
+
+if TYPE_CHECKING:
+    import asyncio
 
 
 class Waiter:
@@ -46,7 +49,7 @@ class AsyncioWaiter(Waiter):
 
     __slots__ = ("_future", "_timer")
 
-    def __init__(self, timeout: float | None, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, timeout: float | None, loop: "asyncio.AbstractEventLoop") -> None:
         self.admitted = False
         self._future: asyncio.Future[None] = loop.create_future()
         self._timer = None if timeout is None else loop.call_later(timeout, self._wake)
