@@ -20,7 +20,7 @@ class Admission:
     __slots__ = ("_closed", "_free", "_queue", "in_use")
 
     def __init__(self, permits: int) -> None:
-        self.in_use = 0
+        self.in_use: int = 0
         self._free = permits
         self._closed = False
         self._queue: OrderedDict[Waiter, None] = OrderedDict()
