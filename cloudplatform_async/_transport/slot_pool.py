@@ -18,7 +18,7 @@ _CLOSED_IN_FLIGHT = "The transport was closed while the request was in flight."
 
 
 class SlotPool:
-    """Connections behind a fair queue, at a cost per request that does not grow with their number.
+    """Connections behind a fair queue, at a cost per request that hardly grows with their number.
 
     The permit of a request covers every socket it opens or closes, so that there are never more
     sockets than permits. Nothing runs in the background: expired slots are swept in passing.

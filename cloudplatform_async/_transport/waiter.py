@@ -29,7 +29,7 @@ class Waiter:
         self._event = anyio.Event()
 
     def call(self, *, admitted: bool) -> None:
-        """End the wait; a second time does nothing."""
+        """End the wait; harmless where it has ended already."""
         self.admitted = admitted
         self._event.set()
 
