@@ -4,6 +4,7 @@ from collections import OrderedDict
 
 import httpx
 
+from cloudplatform_async._transport.exceptions import ClosedBeforeSendingError
 from cloudplatform_async._transport.waiter import Waiter, make_waiter
 
 
@@ -34,10 +35,10 @@ class Admission:
         """Take a permit where one is free; else the request has to wait in line.
 
         Raises:
-            httpx.CloseError: The queue was closed.
+            ClosedBeforeSendingError: The queue was closed.
         """
         if self._closed:
-            raise httpx.CloseError("The transport is closed.")
+            raise ClosedBeforeSendingError("The transport is closed.")
         if not self._free:
             return False
         self._free -= 1
@@ -49,7 +50,7 @@ class Admission:
 
         Raises:
             httpx.PoolTimeout: No permit came free in time.
-            httpx.CloseError: The queue was closed.
+            ClosedBeforeSendingError: The queue was closed.
         """
         if self.take():
             return
@@ -67,7 +68,9 @@ class Admission:
         if waiter.admitted:
             return
         if self._closed:
-            raise httpx.CloseError("The transport was closed while the request waited for a connection.")
+            raise ClosedBeforeSendingError(
+                "The transport was closed while the request waited for a connection."
+            )
         raise httpx.PoolTimeout(f"No connection came free within {timeout} seconds.")
 
     def release(self) -> None:
@@ -79,7 +82,7 @@ class Admission:
             self.in_use -= 1
 
     def close(self) -> None:
-        """Send everyone in the queue away with ``httpx.CloseError``."""
+        """Send everyone in the queue away with ``ClosedBeforeSendingError``."""
         self._closed = True
         while self._queue:
             self._queue.popitem(last=False)[0].call(admitted=False)

@@ -1,4 +1,4 @@
-"""The failure that httpx has no name for: a connection gone stale."""
+"""The failures that httpx has no name for: a connection gone stale, a transport that is closed."""
 
 import httpx
 
@@ -9,3 +9,11 @@ class StaleConnectionError(httpx.ReadError):
     Transports raise it in place of httpx's own error, so that the retry loop can send a safe call
     again at once on a fresh connection (RFC 9110 §9.2.2, RFC 9112 §9.3.1).
     """
+
+
+class TransportClosedError(httpx.CloseError):
+    """A request's transport was closed; no further attempt can do better."""
+
+
+class ClosedBeforeSendingError(TransportClosedError):
+    """A transport was closed before a request came to it, or while it waited for a connection."""

@@ -6,11 +6,16 @@ from collections.abc import Iterator
 import httpx
 
 from cloudplatform_async._protocol.retries import Failure
-from cloudplatform_async._transport.exceptions import StaleConnectionError
+from cloudplatform_async._transport.exceptions import (
+    ClosedBeforeSendingError,
+    StaleConnectionError,
+    TransportClosedError,
+)
 from cloudplatform_async.errors import APIConnectionError, APITimeoutError
 
-_BEFORE_SENDING = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
-_FINAL = (httpx.PoolTimeout, httpx.UnsupportedProtocol, httpx.LocalProtocolError)
+_NO_CONNECTION = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
+_NOT_SENT = (*_NO_CONNECTION, httpx.PoolTimeout, ClosedBeforeSendingError)
+_FINAL = (httpx.PoolTimeout, TransportClosedError, httpx.UnsupportedProtocol, httpx.LocalProtocolError)
 
 
 def failure_of(error: httpx.TransportError, origin: str) -> Failure:
@@ -21,7 +26,7 @@ def failure_of(error: httpx.TransportError, origin: str) -> Failure:
         origin: Scheme, host and port, for the message.
     """
     kind = APITimeoutError if isinstance(error, httpx.TimeoutException) else APIConnectionError
-    not_sent = isinstance(error, (*_BEFORE_SENDING, httpx.PoolTimeout))
+    not_sent = isinstance(error, _NOT_SENT)
     ours = kind(_message(error, origin), outcome="not_sent" if not_sent else "unknown")
     ours.__cause__ = without_secrets(error)
     return Failure(
@@ -34,11 +39,13 @@ def failure_of(error: httpx.TransportError, origin: str) -> Failure:
 def _message(error: httpx.TransportError, origin: str) -> str:
     if isinstance(error, httpx.PoolTimeout):
         return "No connection became free in time; see PoolLimits(max_connections=…) and Timeouts(pool=…)."
+    if isinstance(error, TransportClosedError):
+        return f"The client's transport is closed ({error})."
     if _is_certificate_failure(error):
         return f"The certificate of {origin} is not trusted ({error}); see PooledTransport(verify=…)."
     if isinstance(error, httpx.ConnectTimeout):
         return f"Connecting to {origin} took too long; check base_url, the network, or Timeouts(connect=…)."
-    if isinstance(error, _BEFORE_SENDING):
+    if isinstance(error, _NO_CONNECTION):
         return f"Could not connect to {origin} ({error}); check base_url and the network."
     if isinstance(error, httpx.TimeoutException):
         return f"{origin} was silent for too long ({type(error).__name__}); see Timeouts(read=…, write=…)."

@@ -10,6 +10,7 @@ from anyio import CancelScope
 from cloudplatform_async._transport.admission import Admission
 from cloudplatform_async._transport.clock import CLOCK
 from cloudplatform_async._transport.departure import departure_of
+from cloudplatform_async._transport.exceptions import TransportClosedError
 from cloudplatform_async._transport.slots import HIGHEST_PORT, IdleSlots, Origin, Slot
 from cloudplatform_async.settings import PoolLimits
 
@@ -70,8 +71,8 @@ class SlotPool:
 
     def failure(self, error: httpx.TransportError, request: httpx.Request) -> httpx.TransportError:
         """What to raise for an error of a request: once the pool is closed, that was the reason."""
-        if self.closed and not isinstance(error, httpx.CloseError):
-            cause, error = error, httpx.CloseError(_CLOSED_IN_FLIGHT)
+        if self.closed and not isinstance(error, TransportClosedError):
+            cause, error = error, TransportClosedError(_CLOSED_IN_FLIGHT)
             error.__cause__ = cause
         error.request = request
         return error
@@ -158,7 +159,7 @@ class SlotPool:
             if response is None or self.closed:
                 await self.discard(slot)
         if response is None or self.closed:
-            raise httpx.CloseError(_CLOSED_IN_FLIGHT)
+            raise TransportClosedError(_CLOSED_IN_FLIGHT)
         return response
 
     async def _open(self, slot: Slot, request: httpx.Request) -> httpx.Response | None:

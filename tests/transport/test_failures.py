@@ -6,7 +6,11 @@ import httpx
 import pytest
 
 from cloudplatform_async import APIConnectionError, APITimeoutError
-from cloudplatform_async._transport.exceptions import StaleConnectionError
+from cloudplatform_async._transport.exceptions import (
+    ClosedBeforeSendingError,
+    StaleConnectionError,
+    TransportClosedError,
+)
 from cloudplatform_async._transport.failures import failure_of
 
 ORIGIN = "https://api.example.com"
@@ -20,6 +24,8 @@ ORIGIN = "https://api.example.com"
         (httpx.ProxyError(""), APIConnectionError, "not_sent", True),
         (httpx.PoolTimeout(""), APITimeoutError, "not_sent", False),
         (httpx.UnsupportedProtocol(""), APIConnectionError, "not_sent", False),
+        (ClosedBeforeSendingError(""), APIConnectionError, "not_sent", False),
+        (TransportClosedError(""), APIConnectionError, "unknown", False),
         (httpx.LocalProtocolError(""), APIConnectionError, "unknown", False),
         (httpx.ReadError(""), APIConnectionError, "unknown", True),
         (httpx.WriteError(""), APIConnectionError, "unknown", True),

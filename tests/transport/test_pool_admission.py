@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from cloudplatform_async._transport.admission import Admission
+from cloudplatform_async._transport.exceptions import ClosedBeforeSendingError
 
 pytestmark = pytest.mark.anyio
 
@@ -82,12 +83,12 @@ async def test_who_waits_too_long_is_turned_away_and_forgotten() -> None:
 
 
 async def test_closing_sends_everyone_away() -> None:
-    """Those in the queue and those who come later get a ``CloseError``."""
+    """Those in the queue and those who come later get an error that says so."""
     admission = Admission(1)
     await admission.acquire(None)
 
     async def be_sent_away() -> None:
-        with pytest.raises(httpx.CloseError):
+        with pytest.raises(ClosedBeforeSendingError):
             await admission.acquire(None)
 
     async with anyio.create_task_group() as group:

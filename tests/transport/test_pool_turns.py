@@ -6,7 +6,14 @@ import anyio
 import httpx
 import pytest
 
-from cloudplatform_async import APITimeoutError, AsyncClient, PooledTransport, PoolLimits, Timeouts
+from cloudplatform_async import (
+    APIConnectionError,
+    APITimeoutError,
+    AsyncClient,
+    PooledTransport,
+    PoolLimits,
+    Timeouts,
+)
 from cloudplatform_async._transport.admission import Admission
 from cloudplatform_async._transport.departure import Departure, admission_of
 from tests.transport.servers import Server, Transport, everywhere, hang, send
@@ -86,6 +93,35 @@ async def test_a_call_whose_turn_does_not_come_in_time_was_not_sent(transport_cl
                 tasks.cancel_scope.cancel()
             assert client.statistics().attempts == 1
     assert (caught.value.outcome, caught.value.attempts) == ("not_sent", 0)
+
+
+@everywhere
+async def test_a_call_that_waits_while_its_transport_is_closed_was_not_sent(
+    transport_class: type[Transport],
+) -> None:
+    """The one in flight may have been done; the one in the queue and the one that comes later were not."""
+    errors: dict[str, APIConnectionError] = {}
+    transport = transport_class(limits=ONE)
+
+    async def call(name: str) -> None:
+        with pytest.raises(APIConnectionError) as caught:
+            await client.projects.create(name=name, slug="a-project")
+        errors[name] = caught.value
+
+    with Server(hang) as server, anyio.fail_after(20):
+        async with client_of(transport, server) as client, anyio.create_task_group() as tasks:
+            tasks.start_soon(call, "in flight")
+            await server.has_requests(1)
+            tasks.start_soon(call, "queued")
+            await anyio.wait_all_tasks_blocked()
+            await transport.aclose()
+            await call("late")
+    assert {name: (error.outcome, error.attempts) for name, error in errors.items()} == {
+        "in flight": ("unknown", 1),
+        "queued": ("not_sent", 0),
+        "late": ("not_sent", 0),
+    }
+    assert all("transport is closed" in error.message for error in errors.values())
 
 
 async def test_a_pool_in_a_transport_of_the_users_own_sends_a_call_once() -> None:
