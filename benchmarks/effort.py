@@ -9,7 +9,9 @@ class Effort:
 
     Attributes:
         rounds: Of every measure but memory and layers; of imports three times as many.
-        seconds: Of one measure of gets, and at least of one of rows.
+        seconds: Of one measure of rows, at least.
+        passes: Of a round of gets: from the fewest in flight to the most, and back.
+        slice: Seconds of one measure of gets.
         turn: Seconds of one measure of gets for each that is in flight, at least: in a short one of 1,000
             most tasks would make their first get or their last.
         in_flight: Calls under way at the same time.
@@ -27,6 +29,8 @@ class Effort:
 
     rounds: int = 6
     seconds: float = 0.5
+    passes: int = 3
+    slice: float = 0.25
     turn: float = 0.0015
     in_flight: tuple[int, ...] = (1, 16, 64, 256, 1000)
     burst: int = 2000
@@ -44,6 +48,8 @@ class Effort:
 SMOKE = Effort(
     rounds=1,
     seconds=0.1,
+    passes=1,
+    slice=0.1,
     in_flight=(1, 64),
     burst=100,
     limit=10.0,

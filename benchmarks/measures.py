@@ -37,8 +37,8 @@ def gets(effort: Effort, names: list[str]) -> Results:
     with running() as server:
         for name in _interleaved(names, effort.rounds):
             with worker.working(name, server.url) as take:
-                for number in _there_and_back(effort.in_flight):
-                    seconds = max(effort.seconds, number * effort.turn)
+                for number in effort.passes * _there_and_back(effort.in_flight):
+                    seconds = max(effort.slice, number * effort.turn)
                     keep = partial(_one, take, worker.gets, in_flight=number, seconds=seconds)
                     results[name][str(number)] += undisturbed(effort, keep)
     return results
