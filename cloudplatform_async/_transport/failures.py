@@ -40,7 +40,7 @@ def _message(error: httpx.TransportError, origin: str) -> str:
     if isinstance(error, httpx.PoolTimeout):
         return "No connection became free in time; see PoolLimits(max_connections=…) and Timeouts(pool=…)."
     if isinstance(error, TransportClosedError):
-        return f"The client's transport is closed ({error})."
+        return str(error)
     if _is_certificate_failure(error):
         return f"The certificate of {origin} is not trusted ({error}); see PooledTransport(verify=…)."
     if isinstance(error, httpx.ConnectTimeout):

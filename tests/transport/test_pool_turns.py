@@ -121,7 +121,11 @@ async def test_a_call_that_waits_while_its_transport_is_closed_was_not_sent(
         "queued": ("not_sent", 0),
         "late": ("not_sent", 0),
     }
-    assert all("transport is closed" in error.message for error in errors.values())
+    assert {name: error.message for name, error in errors.items()} == {
+        "in flight": "The transport was closed while the request was in flight.",
+        "queued": "The transport was closed while the request waited for a connection.",
+        "late": "The transport is closed.",
+    }
 
 
 async def test_a_pool_in_a_transport_of_the_users_own_sends_a_call_once() -> None:
