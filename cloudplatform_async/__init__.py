@@ -1,8 +1,8 @@
 """Async-first SDK for the Cloud API Platform."""
 
+from cloudplatform_async._connections.aiohttp import AiohttpTransport
+from cloudplatform_async._connections.pool import PooledTransport
 from cloudplatform_async._protocol.idempotency import AUTO
-from cloudplatform_async._transport.aiohttp import AiohttpTransport
-from cloudplatform_async._transport.pool import PooledTransport
 from cloudplatform_async.client import AsyncClient
 from cloudplatform_async.credentials import OAuthClientCredentials, OAuthRefreshToken
 from cloudplatform_async.errors import (

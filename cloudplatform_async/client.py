@@ -11,13 +11,13 @@ from anyio import CancelScope
 from attrs import evolve
 from msgspec.structs import replace
 
+from cloudplatform_async._calls.exchange import Exchange
+from cloudplatform_async._calls.sender import Sender
+from cloudplatform_async._calls.state import SharedState
+from cloudplatform_async._connections.pool import PooledTransport
+from cloudplatform_async._oauth.authentication import Authentication
 from cloudplatform_async._protocol.encoding import Query, checked_headers, merged
 from cloudplatform_async._protocol.idempotency import AUTO, IdempotencyKey
-from cloudplatform_async._transport.authentication import Authentication
-from cloudplatform_async._transport.exchange import Exchange
-from cloudplatform_async._transport.pool import PooledTransport
-from cloudplatform_async._transport.sender import Sender
-from cloudplatform_async._transport.state import SharedState
 from cloudplatform_async.credentials import Credentials, KeySource, TokenSource
 from cloudplatform_async.credentials.secrets import is_blank
 from cloudplatform_async.environment import BASE_URL, choose_credentials, read_environment

@@ -25,7 +25,7 @@ from attrs import define, field
 from msgspec.structs import replace
 
 from cloudplatform_async import AsyncClient
-from cloudplatform_async._transport.clock import CLOCK
+from cloudplatform_async._runtime.clock import CLOCK
 
 if TYPE_CHECKING:
     from cloudplatform_async.sandbox import Sandbox

@@ -7,7 +7,7 @@ from contextvars import ContextVar
 import pytest
 from hypothesis import settings
 
-from cloudplatform_async._transport.clock import CLOCK, Clock
+from cloudplatform_async._runtime.clock import CLOCK, Clock
 
 settings.register_profile("quick", max_examples=60, deadline=None)
 settings.register_profile("thorough", max_examples=20_000, deadline=None)

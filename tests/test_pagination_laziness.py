@@ -237,6 +237,7 @@ class Shaky(Listing):
         return await super()._answer(number, limit)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("paging", PAGINGS)
 @pytest.mark.parametrize("ahead", [0, 1, 8])
 async def test_items_are_the_same_over_a_shaky_line(paging: Paging, ahead: int) -> None:

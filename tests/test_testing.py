@@ -8,7 +8,7 @@ import anyio
 import pytest
 
 from cloudplatform_async import AsyncClient, ServerError
-from cloudplatform_async._transport.clock import CLOCK, Clock
+from cloudplatform_async._runtime.clock import CLOCK, Clock
 from cloudplatform_async.sandbox import Sandbox
 from cloudplatform_async.testing import no_waiting
 

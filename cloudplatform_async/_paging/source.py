@@ -7,6 +7,7 @@ from attrs import Factory, field, frozen
 from msgspec import Struct
 from msgspec.structs import replace
 
+from cloudplatform_async._calls.sender import Sender
 from cloudplatform_async._paging.window import Errand
 from cloudplatform_async._protocol.calls import Call, group_of, target_of
 from cloudplatform_async._protocol.conversion import PageEnvelope, page_decoder
@@ -14,7 +15,6 @@ from cloudplatform_async._protocol.encoding import quoted
 from cloudplatform_async._protocol.links import follow
 from cloudplatform_async._protocol.page_walk import PageFacts, Position, Walk, facts_of, next_position
 from cloudplatform_async._protocol.responses import Answer
-from cloudplatform_async._transport.sender import Sender
 from cloudplatform_async.errors import PaginationLoopError
 
 T = TypeVar("T")

@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 
 from anyio import CancelScope, Event
 
-from cloudplatform_async._transport.background import Background, Job
+from cloudplatform_async._runtime.background import Background, Job
 from cloudplatform_async.errors import ClientStateError
 
 T = TypeVar("T")

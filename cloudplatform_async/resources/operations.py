@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
+from cloudplatform_async._calls.sender import Sender
 from cloudplatform_async._paging.source import Page, PageSource
 from cloudplatform_async._protocol.calls import Call, group_of, target_of
 from cloudplatform_async._protocol.conversion import Decode, Payload, nothing, payload_decoder
@@ -18,7 +19,6 @@ from cloudplatform_async._protocol.encoding import (
 from cloudplatform_async._protocol.idempotency import AUTO, IdempotencyKey
 from cloudplatform_async._protocol.page_walk import Position
 from cloudplatform_async._protocol.responses import Answer
-from cloudplatform_async._transport.sender import Sender
 from cloudplatform_async.errors import InvalidRequestError
 from cloudplatform_async.settings import Timeouts
 

@@ -7,11 +7,11 @@ from typing import Any, Final, TypedDict, TypeVar, Unpack, overload
 
 from attrs import frozen
 
+from cloudplatform_async._calls.sender import Sender
 from cloudplatform_async._paging.source import Page, PageSource
 from cloudplatform_async._protocol.conversion import nothing, payload_decoder
 from cloudplatform_async._protocol.encoding import Query, json_body, path_of
 from cloudplatform_async._protocol.idempotency import AUTO, IdempotencyKey
-from cloudplatform_async._transport.sender import Sender
 from cloudplatform_async.errors import InvalidRequestError
 from cloudplatform_async.models.projects import Project, ProjectStatus
 from cloudplatform_async.pagination import Paginator

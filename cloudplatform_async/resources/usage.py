@@ -9,11 +9,11 @@ from typing import Self
 
 from attrs import frozen
 
+from cloudplatform_async._calls.sender import Sender
 from cloudplatform_async._paging.window import Window
 from cloudplatform_async._protocol.calls import target_of
 from cloudplatform_async._protocol.conversion import payload_decoder
 from cloudplatform_async._protocol.encoding import query_string, whole_number
-from cloudplatform_async._transport.sender import Sender
 from cloudplatform_async.errors import InvalidRequestError
 from cloudplatform_async.models.usage import Usage
 from cloudplatform_async.resources.operations import operation

@@ -9,18 +9,18 @@ from typing import Self
 
 import httpx
 
-from cloudplatform_async.sandbox.application import create_application
-from cloudplatform_async.sandbox.authorization_server import OWNER
-from cloudplatform_async.sandbox.credentials import SCOPES
-from cloudplatform_async.sandbox.database import Database
-from cloudplatform_async.sandbox.faults import Faults
-from cloudplatform_async.sandbox.in_process import InProcessTransport
-from cloudplatform_async.sandbox.paging import Paging
-from cloudplatform_async.sandbox.platform import Platform
-from cloudplatform_async.sandbox.project_table import create_projects
-from cloudplatform_async.sandbox.rate_limits import RateLimits
-from cloudplatform_async.sandbox.records import ServedRequest
-from cloudplatform_async.sandbox.server import Server
+from cloudplatform_async.sandbox.api.application import create_application
+from cloudplatform_async.sandbox.api.authorization_server import OWNER
+from cloudplatform_async.sandbox.api.credentials import SCOPES
+from cloudplatform_async.sandbox.platform.database import Database
+from cloudplatform_async.sandbox.platform.paging import Paging
+from cloudplatform_async.sandbox.platform.project_table import create_projects
+from cloudplatform_async.sandbox.platform.rate_limits import RateLimits
+from cloudplatform_async.sandbox.platform.state import Platform
+from cloudplatform_async.sandbox.serving.faults import Faults
+from cloudplatform_async.sandbox.serving.in_process import InProcessTransport
+from cloudplatform_async.sandbox.serving.records import ServedRequest
+from cloudplatform_async.sandbox.serving.server import Server
 
 
 class Sandbox:

@@ -18,7 +18,7 @@ from cloudplatform_async import (
     ResponseDecodeError,
     TokenExpiredError,
 )
-from cloudplatform_async._transport.clock import CLOCK, Clock
+from cloudplatform_async._runtime.clock import CLOCK, Clock
 from cloudplatform_async.cli.errors import report
 from cloudplatform_async.sandbox import Sandbox
 

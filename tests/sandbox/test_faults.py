@@ -2,7 +2,7 @@
 
 import pytest
 
-from cloudplatform_async.sandbox.faults import Faults
+from cloudplatform_async.sandbox.serving.faults import Faults
 
 
 def drawn(faults: Faults, count: int, method: str = "GET", path: str = "/v1/projects") -> list[str | None]:

@@ -5,8 +5,8 @@ import httpx
 import pytest
 
 from cloudplatform_async.sandbox import Sandbox
-from cloudplatform_async.sandbox.answers import Answer, RefusedError
-from cloudplatform_async.sandbox.idempotency import LIFETIME, IdempotencyMemory, Slot
+from cloudplatform_async.sandbox.api.answers import Answer, RefusedError
+from cloudplatform_async.sandbox.platform.idempotency import LIFETIME, IdempotencyMemory, Slot
 
 pytestmark = pytest.mark.anyio
 

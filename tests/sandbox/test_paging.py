@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloudplatform_async.sandbox import Sandbox
-from cloudplatform_async.sandbox.answers import RefusedError
-from cloudplatform_async.sandbox.paging import decode_cursor, encode_cursor
+from cloudplatform_async.sandbox.api.answers import RefusedError
+from cloudplatform_async.sandbox.platform.paging import decode_cursor, encode_cursor
 
 pytestmark = pytest.mark.anyio
 
@@ -153,6 +153,7 @@ async def test_the_total_follows_every_write(api: httpx.AsyncClient) -> None:
     assert totals == [250, 251, 250]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("paging", ["page", "cursor"])
 def test_a_hundred_thousand_projects_are_all_there(served, paging: str) -> None:
     """Over a real socket, in either paging, each id once."""

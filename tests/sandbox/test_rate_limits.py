@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloudplatform_async.sandbox import Sandbox
-from cloudplatform_async.sandbox.rate_limits import admit
+from cloudplatform_async.sandbox.platform.rate_limits import admit
 
 pytestmark = pytest.mark.anyio
 

@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from cloudplatform_async.sandbox import Sandbox
-from cloudplatform_async.sandbox.records import LATEST
+from cloudplatform_async.sandbox.serving.records import LATEST
 
 pytestmark = pytest.mark.anyio
 

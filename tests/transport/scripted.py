@@ -6,8 +6,8 @@ from typing import Any
 import httpx
 
 from cloudplatform_async import AsyncClient
-from cloudplatform_async._transport.departure import leave
-from cloudplatform_async._transport.exceptions import StaleConnectionError
+from cloudplatform_async._connections.departure import leave
+from cloudplatform_async._connections.exceptions import StaleConnectionError
 
 Step = Callable[[httpx.Request], Awaitable[httpx.Response]] | Exception
 ORIGIN = "http://127.0.0.1"

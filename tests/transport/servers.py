@@ -19,8 +19,8 @@ import httpx
 import pytest
 import trustme
 
-from cloudplatform_async._transport.aiohttp import AiohttpTransport
-from cloudplatform_async._transport.pool import PooledTransport
+from cloudplatform_async._connections.aiohttp import AiohttpTransport
+from cloudplatform_async._connections.pool import PooledTransport
 
 Transport = PooledTransport | AiohttpTransport
 Behaviour = Callable[["Peer", bytes], None]

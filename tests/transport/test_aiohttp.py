@@ -12,8 +12,8 @@ import httpx
 import pytest
 import trio
 
-from cloudplatform_async._transport.aiohttp import AiohttpTransport
-from cloudplatform_async._transport.aiohttp_errors import connect_failure, read_failure, send_failure
+from cloudplatform_async._connections.aiohttp import AiohttpTransport
+from cloudplatform_async._connections.aiohttp_errors import connect_failure, read_failure, send_failure
 from cloudplatform_async.errors import ConfigurationError
 from tests.transport.servers import (
     Server,
@@ -46,7 +46,7 @@ def test_trio_is_refused_with_the_name_of_the_other_transport() -> None:
 def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """The message is the command that helps."""
     monkeypatch.setitem(sys.modules, "aiohttp", None)
-    monkeypatch.delitem(sys.modules, "cloudplatform_async._transport.aiohttp_slot", raising=False)
+    monkeypatch.delitem(sys.modules, "cloudplatform_async._connections.aiohttp_slot", raising=False)
     with pytest.raises(ConfigurationError, match=r'pip install "cloudplatform_async\[aiohttp\]"'):
         AiohttpTransport()
 

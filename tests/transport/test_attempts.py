@@ -2,11 +2,11 @@
 
 import pytest
 
-import cloudplatform_async._transport.attempts as module
+import cloudplatform_async._calls.attempts as module
 from cloudplatform_async import ServerError
+from cloudplatform_async._calls.attempts import until_settled
 from cloudplatform_async._protocol.responses import Answer
 from cloudplatform_async._protocol.retries import Failure, Stop, Wait
-from cloudplatform_async._transport.attempts import until_settled
 from tests.transport.scripted import Scripted, answer, client_over
 
 pytestmark = pytest.mark.anyio

@@ -8,9 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
-from cloudplatform_async._transport.authentication import Authentication
-from cloudplatform_async._transport.background import Background
-from cloudplatform_async._transport.clock import CLOCK, Clock
+from cloudplatform_async._oauth.authentication import Authentication
+from cloudplatform_async._runtime.background import Background
+from cloudplatform_async._runtime.clock import CLOCK, Clock
 from cloudplatform_async.credentials import Credentials, OAuthClientCredentials, OAuthRefreshToken
 from cloudplatform_async.errors import ConfigurationError, InsufficientScopeError, TokenExpiredError
 

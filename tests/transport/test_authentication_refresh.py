@@ -14,10 +14,10 @@ from anyio.abc import TaskStatus
 from anyio.lowlevel import checkpoint
 from attrs import define, field
 
-from cloudplatform_async._transport.authentication import Authentication
-from cloudplatform_async._transport.background import Background
-from cloudplatform_async._transport.clock import CLOCK, Clock
-from cloudplatform_async._transport.token_endpoint import TokenEndpoint
+from cloudplatform_async._oauth.authentication import Authentication
+from cloudplatform_async._oauth.token_endpoint import TokenEndpoint
+from cloudplatform_async._runtime.background import Background
+from cloudplatform_async._runtime.clock import CLOCK, Clock
 from cloudplatform_async.credentials import Credentials, OAuth, OAuthClientCredentials, OAuthRefreshToken
 from cloudplatform_async.errors import ClientStateError, InsufficientScopeError, TokenRefreshError
 from cloudplatform_async.settings import Timeouts

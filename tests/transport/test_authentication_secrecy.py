@@ -17,10 +17,10 @@ import pytest
 from rich.pretty import pretty_repr
 
 import cloudplatform_async
+from cloudplatform_async._oauth.authentication import Authentication
 from cloudplatform_async._protocol.calls import Call
-from cloudplatform_async._transport.authentication import Authentication
-from cloudplatform_async._transport.background import Background
-from cloudplatform_async._transport.clock import CLOCK, Clock
+from cloudplatform_async._runtime.background import Background
+from cloudplatform_async._runtime.clock import CLOCK, Clock
 from cloudplatform_async.credentials import (
     Credentials,
     OAuthClientCredentials,

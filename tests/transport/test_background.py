@@ -10,7 +10,7 @@ import anyio.lowlevel
 import pytest
 
 from cloudplatform_async import ClientStateError
-from cloudplatform_async._transport.background import Background, Job
+from cloudplatform_async._runtime.background import Background, Job
 
 pytestmark = pytest.mark.anyio
 

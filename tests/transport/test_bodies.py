@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from cloudplatform_async import ResponseDecodeError, ResponseTooLargeError
-from cloudplatform_async._transport.bodies import read_body
+from cloudplatform_async._connections.bodies import read_body
 
 pytestmark = pytest.mark.anyio
 

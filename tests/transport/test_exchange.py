@@ -6,9 +6,9 @@ import httpx
 import pytest
 
 from cloudplatform_async import APIConnectionError, RateLimitError, RetryPolicy, ServerError
+from cloudplatform_async._calls.exchange import refusal
 from cloudplatform_async._protocol.responses import Answer
-from cloudplatform_async._transport.clock import Clock
-from cloudplatform_async._transport.exchange import refusal
+from cloudplatform_async._runtime.clock import Clock
 from tests.transport.scripted import Scripted, answer, client_over
 
 pytestmark = pytest.mark.anyio

@@ -6,12 +6,12 @@ import httpx
 import pytest
 
 from cloudplatform_async import APIConnectionError, APITimeoutError
-from cloudplatform_async._transport.exceptions import (
+from cloudplatform_async._calls.failures import failure_of
+from cloudplatform_async._connections.exceptions import (
     ClosedBeforeSendingError,
     StaleConnectionError,
     TransportClosedError,
 )
-from cloudplatform_async._transport.failures import failure_of
 
 ORIGIN = "https://api.example.com"
 

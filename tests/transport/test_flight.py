@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from cloudplatform_async import APIConnectionError, AuthenticationError, RetryPolicy, ServerError, Timeouts
+from cloudplatform_async._calls.flight import Flight
 from cloudplatform_async._protocol.budget import CAPACITY, RetryBudget
 from cloudplatform_async._protocol.calls import Call
 from cloudplatform_async._protocol.retries import Failure, Stop, Wait
-from cloudplatform_async._transport.clock import Clock
-from cloudplatform_async._transport.flight import Flight
+from cloudplatform_async._runtime.clock import Clock
 
 pytestmark = pytest.mark.anyio
 

@@ -11,13 +11,13 @@ from attrs import define, field
 from msgspec.structs import replace
 
 from cloudplatform_async import AsyncClient, PoolLimits, RateLimitError, RetryPolicy, Timeouts
+from cloudplatform_async._calls.flight import Flight
+from cloudplatform_async._calls.gate import Gate
 from cloudplatform_async._protocol.calls import Call
 from cloudplatform_async._protocol.pacing import LONGEST_CLOSURE, QUIET
 from cloudplatform_async._protocol.responses import Answer
 from cloudplatform_async._protocol.retries import Failure
-from cloudplatform_async._transport.clock import CLOCK, Clock
-from cloudplatform_async._transport.flight import Flight
-from cloudplatform_async._transport.gate import Gate
+from cloudplatform_async._runtime.clock import CLOCK, Clock
 from tests.transport.scripted import PROJECT, Scripted, client_over
 from tests.transport.servers import Server, send
 

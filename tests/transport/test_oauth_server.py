@@ -12,7 +12,7 @@ import httpx
 import pytest
 from attrs import define, field
 
-from cloudplatform_async._transport.clock import CLOCK, Clock
+from cloudplatform_async._runtime.clock import CLOCK, Clock
 from cloudplatform_async.client import AsyncClient
 from cloudplatform_async.credentials import OAuth, OAuthClientCredentials, OAuthRefreshToken
 from cloudplatform_async.errors import InsufficientScopeError, TokenRefreshError

@@ -5,8 +5,8 @@ import anyio.lowlevel
 import httpx
 import pytest
 
-from cloudplatform_async._transport.admission import Admission
-from cloudplatform_async._transport.exceptions import ClosedBeforeSendingError
+from cloudplatform_async._connections.admission import Admission
+from cloudplatform_async._connections.exceptions import ClosedBeforeSendingError
 
 pytestmark = pytest.mark.anyio
 

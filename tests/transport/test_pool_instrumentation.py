@@ -12,8 +12,8 @@ import pytest
 import respx
 
 from cloudplatform_async import AsyncClient
-from cloudplatform_async._transport.pool import PooledTransport
-from cloudplatform_async._transport.tls import TLSSettings
+from cloudplatform_async._connections.pool import PooledTransport
+from cloudplatform_async._connections.tls import TLSSettings
 from cloudplatform_async.errors import ConfigurationError
 from tests.transport.servers import Server, answer, authority, get, identified, trusting
 
@@ -158,7 +158,7 @@ def test_constructing_loads_httpcore_and_importing_does_not() -> None:
     program = (
         "import sys, httpx; before = set(sys.modules);"  # httpx 0.27 brings httpcore with it
         "look = lambda: {'httpcore', 'certifi', 'aiohttp'} & set(sys.modules);"
-        "from cloudplatform_async._transport.pool import PooledTransport as P; print(look() <= before);"
+        "from cloudplatform_async._connections.pool import PooledTransport as P; print(look() <= before);"
         "P(); print('httpcore' in look(), 'aiohttp' in look())"
     )
     printed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from msgspec.structs import replace
 
-from cloudplatform_async._transport.clock import CLOCK
+from cloudplatform_async._runtime.clock import CLOCK
 from cloudplatform_async.settings import PoolLimits
 from tests.transport.servers import (
     Peer,

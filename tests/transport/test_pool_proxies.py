@@ -5,9 +5,9 @@ import base64
 import httpx
 import pytest
 
-from cloudplatform_async._transport.aiohttp import AiohttpTransport
-from cloudplatform_async._transport.pool import PooledTransport
-from cloudplatform_async._transport.proxies import Proxies, is_loopback
+from cloudplatform_async._connections.aiohttp import AiohttpTransport
+from cloudplatform_async._connections.pool import PooledTransport
+from cloudplatform_async._connections.proxies import Proxies, is_loopback
 from cloudplatform_async.errors import ConfigurationError
 from tests.transport.servers import OK, Peer, Server, Transport, everywhere, get, send
 

@@ -5,8 +5,8 @@ import anyio.lowlevel
 import httpx
 import pytest
 
-from cloudplatform_async._transport.slot_pool import SlotPool
-from cloudplatform_async._transport.slots import Origin, Slot
+from cloudplatform_async._connections.slot_pool import SlotPool
+from cloudplatform_async._connections.slots import Origin, Slot
 from cloudplatform_async.settings import PoolLimits
 from tests.transport.servers import request_for
 

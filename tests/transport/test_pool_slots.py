@@ -4,7 +4,7 @@ import httpx
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloudplatform_async._transport.slots import IdleSlots, Origin, Slot
+from cloudplatform_async._connections.slots import IdleSlots, Origin, Slot
 
 ORIGINS: list[Origin] = [("https", b"a.example"), ("https", b"b.example"), ("http", b"a.example")]
 

@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from cloudplatform_async._transport.exceptions import StaleConnectionError
+from cloudplatform_async._connections.exceptions import StaleConnectionError
 from cloudplatform_async.settings import PoolLimits
 from tests.transport.servers import (
     OK,

@@ -10,8 +10,8 @@ import anyio.lowlevel
 import httpx
 import pytest
 
-from cloudplatform_async._transport.aiohttp import AiohttpTransport
-from cloudplatform_async._transport.pool import PooledTransport
+from cloudplatform_async._connections.aiohttp import AiohttpTransport
+from cloudplatform_async._connections.pool import PooledTransport
 from cloudplatform_async.settings import PoolLimits
 from tests.transport.servers import Server, Transport, answer, everywhere, get, hang, identified, trusting
 

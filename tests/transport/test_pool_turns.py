@@ -14,8 +14,8 @@ from cloudplatform_async import (
     PoolLimits,
     Timeouts,
 )
-from cloudplatform_async._transport.admission import Admission
-from cloudplatform_async._transport.departure import Departure, admission_of
+from cloudplatform_async._connections.admission import Admission
+from cloudplatform_async._connections.departure import Departure, admission_of
 from tests.transport.servers import Server, Transport, everywhere, hang, send
 
 pytestmark = pytest.mark.anyio

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from cloudplatform_async._transport import quiet
-from cloudplatform_async._transport.quiet import QuietSocket, quiet_check
+from cloudplatform_async._connections import quiet
+from cloudplatform_async._connections.quiet import QuietSocket, quiet_check
 
 
 class Stream:

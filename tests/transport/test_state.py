@@ -7,7 +7,7 @@ import sniffio
 from sniffio import current_async_library_cvar
 
 from cloudplatform_async import APIConnectionError, ClientStateError, RetryPolicy
-from cloudplatform_async._transport.state import SharedState
+from cloudplatform_async._calls.state import SharedState
 from cloudplatform_async.settings import parse_base_url
 from cloudplatform_async.testing import no_waiting
 from tests.transport.scripted import PROJECT, Scripted, answer, client_over, refuse

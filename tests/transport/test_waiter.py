@@ -3,7 +3,7 @@
 import anyio
 import pytest
 
-from cloudplatform_async._transport.waiter import AsyncioWaiter, Waiter, make_waiter
+from cloudplatform_async._runtime.waiter import AsyncioWaiter, Waiter, make_waiter
 
 pytestmark = pytest.mark.anyio
 

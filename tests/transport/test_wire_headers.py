@@ -5,7 +5,7 @@ import copy
 import httpx
 import pytest
 
-from cloudplatform_async._transport.wire_headers import WireHeaders
+from cloudplatform_async._connections.wire_headers import WireHeaders
 
 RAW = ((b"Host", b"api.example"), (b"X-Part", b"a"), (b"x-part", b"b"))
 

@@ -5,8 +5,8 @@ import pickle
 import httpx
 import pytest
 
-from cloudplatform_async._transport.wire_headers import WireHeaders
-from cloudplatform_async._transport.wire_request import WireRequest
+from cloudplatform_async._connections.wire_headers import WireHeaders
+from cloudplatform_async._connections.wire_request import WireRequest
 
 pytestmark = pytest.mark.anyio
 

@@ -1,0 +1,72 @@
+"""What a failed exchange means: httpx's transport errors as ours, with what is certain about the request."""
+
+import ssl
+from collections.abc import Iterator
+
+import httpx
+
+from cloudplatform_async._connections.exceptions import (
+    ClosedBeforeSendingError,
+    StaleConnectionError,
+    TransportClosedError,
+)
+from cloudplatform_async._protocol.retries import Failure
+from cloudplatform_async.errors import APIConnectionError, APITimeoutError
+
+_NO_CONNECTION = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
+_NOT_SENT = (*_NO_CONNECTION, httpx.PoolTimeout, ClosedBeforeSendingError)
+_FINAL = (httpx.PoolTimeout, TransportClosedError, httpx.UnsupportedProtocol, httpx.LocalProtocolError)
+
+
+def failure_of(error: httpx.TransportError, origin: str) -> Failure:
+    """Judge a transport error (API contract §7).
+
+    Args:
+        error: Kept as the cause, without its traceback and its request, which hold credentials.
+        origin: Scheme, host and port, for the message.
+    """
+    kind = APITimeoutError if isinstance(error, httpx.TimeoutException) else APIConnectionError
+    not_sent = isinstance(error, _NOT_SENT)
+    ours = kind(_message(error, origin), outcome="not_sent" if not_sent else "unknown")
+    ours.__cause__ = without_secrets(error)
+    return Failure(
+        ours,
+        transient=not isinstance(error, _FINAL) and not _is_certificate_failure(error),
+        immediate=isinstance(error, StaleConnectionError),
+    )
+
+
+def _message(error: httpx.TransportError, origin: str) -> str:
+    if isinstance(error, httpx.PoolTimeout):
+        return "No connection became free in time; see PoolLimits(max_connections=…) and Timeouts(pool=…)."
+    if isinstance(error, TransportClosedError):
+        return str(error)
+    if _is_certificate_failure(error):
+        return f"The certificate of {origin} is not trusted ({error}); see PooledTransport(verify=…)."
+    if isinstance(error, httpx.ConnectTimeout):
+        return f"Connecting to {origin} took too long; check base_url, the network, or Timeouts(connect=…)."
+    if isinstance(error, _NO_CONNECTION):
+        return f"Could not connect to {origin} ({error}); check base_url and the network."
+    if isinstance(error, httpx.TimeoutException):
+        return f"{origin} was silent for too long ({type(error).__name__}); see Timeouts(read=…, write=…)."
+    return f"The connection to {origin} broke before the whole answer came ({type(error).__name__}: {error})."
+
+
+def _is_certificate_failure(error: BaseException) -> bool:
+    return any(isinstance(link, ssl.SSLCertVerificationError) for link in _chain(error))
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def without_secrets(error: httpx.TransportError) -> httpx.TransportError:
+    """Take away what holds credentials: the request, and the frames of the libraries below."""
+    error.request = httpx.Request("GET", "")
+    for link in list(_chain(error)):
+        link.__traceback__ = None
+    return error

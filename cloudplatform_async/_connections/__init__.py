@@ -1,0 +1,1 @@
+"""How bytes travel: a connection is acquired, used and released."""

@@ -1,0 +1,173 @@
+"""Puts credentials on an attempt, and replaces them after a 401 where that can help."""
+
+from collections import deque
+from collections.abc import Iterable
+from inspect import isawaitable
+
+import httpx
+
+from cloudplatform_async._connections.wire_headers import RawHeaders
+from cloudplatform_async._oauth.token_endpoint import TokenEndpoint
+from cloudplatform_async._oauth.token_refresh import TokenKeeper
+from cloudplatform_async._protocol.token_answers import secrets_of
+from cloudplatform_async._protocol.tokens import Instant, read_token, require_scope, require_unexpired
+from cloudplatform_async._runtime.background import Background
+from cloudplatform_async._runtime.clock import CLOCK
+from cloudplatform_async.credentials import (
+    Credentials,
+    OAuth,
+    Secret,
+    SecretBytes,
+    SecretFunction,
+    checked_secret,
+)
+from cloudplatform_async.credentials.token_slot import AccessToken
+from cloudplatform_async.errors import TokenRefreshError
+from cloudplatform_async.settings import Timeouts
+
+_CARRIERS = frozenset({b"x-api-key", b"authorization"})
+_REMEMBERED = 8  # secrets that functions gave last, to be masked in what the server says
+
+
+class Authentication:
+    """The credentials of one client or view, at work.
+
+    Args:
+        credentials: What to speak as.
+        transport: Carries token requests too; not owned.
+        background: Owns token refreshes.
+        user_agent: Header of token requests.
+        timeouts: Of the steps of a token request.
+    """
+
+    def __init__(
+        self,
+        credentials: Credentials,
+        transport: httpx.AsyncBaseTransport,
+        background: Background,
+        *,
+        user_agent: str,
+        timeouts: Timeouts | None = None,
+    ) -> None:
+        endpoint = TokenEndpoint(transport=transport, user_agent=user_agent, timeouts=timeouts or Timeouts())
+        self.credentials = credentials
+        self._keeper = TokenKeeper(background, endpoint)
+        self._given: deque[Secret] = deque(maxlen=_REMEMBERED)
+        key, token = credentials.api_key, credentials.access_token
+        self._key = (_key_header(key),) if isinstance(key, Secret) else ()
+        self._token = read_token(token) if isinstance(token, Secret) else None
+        self._asks = isinstance(key, SecretFunction) or isinstance(token, SecretFunction)
+
+    @property
+    def identity(self) -> object:
+        """Give the object that rate limits are counted by."""
+        return self.credentials.identity
+
+    async def headers(self, scope: str | None) -> RawHeaders:
+        """Give the headers of one attempt, asking the user's functions afresh.
+
+        What those raise passes through unchanged.
+
+        Args:
+            scope: That the operation needs.
+
+        Raises:
+            ConfigurationError: A function gave what cannot be sent.
+            TokenExpiredError: The token has ended and nobody can refresh it.
+            InsufficientScopeError: The token says its scopes, and this one is missing.
+            TokenRefreshError: The token endpoint failed.
+        """
+        ready = self.headers_now(scope)
+        if ready is not None:
+            return ready
+        key = self.credentials.api_key
+        headers = self._key
+        if isinstance(key, SecretFunction):
+            headers = (_key_header(await self._asked(key)),)
+        token = await self._next_token()
+        return headers if token is None else self._with_token(headers, token, scope)
+
+    def headers_now(self, scope: str | None) -> RawHeaders | None:
+        """Give the headers where nothing must be waited for; ``None`` where `headers` must be awaited.
+
+        Raises:
+            TokenExpiredError: As `headers` does.
+            InsufficientScopeError: As `headers` does.
+        """
+        if self._asks:
+            return None
+        holder, token = self.credentials.access_token, self._token
+        if isinstance(holder, OAuth):
+            token = self._keeper.serving(holder)
+            return None if token is None else self._with_token(self._key, token, scope)
+        return self._key if token is None else self._with_token(self._key, token, scope)
+
+    async def renew(self, sent: Iterable[tuple[bytes, bytes]]) -> bool:
+        """After a 401, see whether other credentials are to be had, so that the call is worth sending again.
+
+        An OAuth token is replaced, once however many calls ask; functions are asked whether they
+        have something new.
+
+        Args:
+            sent: The headers of the rejected attempt.
+
+        Raises:
+            TokenRefreshError: The token endpoint failed; ``outcome`` is ``"rejected"``.
+        """
+        before = dict(sent)
+        holder = self.credentials.access_token
+        if isinstance(holder, OAuth):
+            await self._replace(holder, before.get(b"authorization", b""))
+            return True
+        return self._asks and any(before.get(name) != value for name, value in await self.headers(None))
+
+    def secrets(self, sent: Iterable[tuple[bytes, bytes]] = ()) -> tuple[str, ...]:
+        """Give every secret text in use, to be masked in what the server says.
+
+        Args:
+            sent: Headers of an attempt, whose secrets may no longer be the current ones.
+        """
+        held = [self.credentials.api_key, self.credentials.access_token, *self._given]
+        texts = [holder.reveal() for holder in held if isinstance(holder, Secret)]
+        texts += [
+            value.decode("latin-1").removeprefix("Bearer ") for name, value in sent if name in _CARRIERS
+        ]
+        for holder in held:
+            if isinstance(holder, OAuth):
+                texts += secrets_of(holder)
+        return tuple(texts)
+
+    async def _next_token(self) -> AccessToken | None:
+        holder = self.credentials.access_token
+        if isinstance(holder, OAuth):
+            return self._keeper.serving(holder) or await self._keeper.fetched(holder)
+        return read_token(await self._asked(holder)) if isinstance(holder, SecretFunction) else self._token
+
+    def _with_token(self, headers: RawHeaders, token: AccessToken, scope: str | None) -> RawHeaders:
+        if token.expiry is not None and not isinstance(self.credentials.access_token, OAuth):
+            clock = CLOCK.get()
+            require_unexpired(token, Instant(clock.monotonic(), clock.wall()))
+        require_scope(token, scope)
+        return (*headers, token.header)
+
+    async def _replace(self, oauth: OAuth, sent: bytes) -> None:
+        try:
+            await self._keeper.replace(oauth, sent)
+        except TokenRefreshError as error:
+            error.outcome = "rejected"  # the attempt before it was
+            raise
+
+    async def _asked(self, source: SecretFunction) -> Secret:
+        secret = Secret(await _answer_of(source))
+        checked_secret(secret.reveal(), source.name)
+        self._given.append(secret)
+        return secret
+
+
+async def _answer_of(source: SecretFunction) -> str:
+    answer = source.function()
+    return await answer if isawaitable(answer) else answer
+
+
+def _key_header(secret: Secret) -> tuple[bytes, bytes]:
+    return (b"x-api-key", SecretBytes(secret.reveal().encode("ascii")))

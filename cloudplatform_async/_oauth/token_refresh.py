@@ -1,0 +1,191 @@
+"""Keeps the token of an OAuth grant: one refresh however many calls wait, one failure a back-off."""
+
+from contextlib import suppress
+from inspect import isawaitable
+
+from anyio.lowlevel import RunVar
+from msgspec import Struct
+
+from cloudplatform_async._oauth.token_endpoint import TokenEndpoint
+from cloudplatform_async._protocol.retries import backoff
+from cloudplatform_async._protocol.token_answers import current_refresh_token
+from cloudplatform_async._protocol.tokens import Instant, Phase, phase
+from cloudplatform_async._runtime.background import Background, Job
+from cloudplatform_async._runtime.clock import CLOCK
+from cloudplatform_async.credentials import OAuth, OAuthRefreshToken
+from cloudplatform_async.credentials.token_slot import AccessToken, Refusal, TokenSlot
+from cloudplatform_async.errors import ClientStateError, TokenRefreshError
+from cloudplatform_async.settings import RetryPolicy
+
+_POLICY = RetryPolicy()
+_GRACE = 2.0  # seconds for an answer that may hold the only refresh token which is still good
+
+_Refresh = Job[AccessToken | Refusal]
+
+# Jobs belong to an event loop, and a credentials object may outlive several: so they are kept apart.
+_UNDER_WAY: RunVar[dict[TokenSlot, _Refresh]] = RunVar("cloudplatform_async_refreshes")
+
+
+class TokenKeeper(Struct, frozen=True, eq=False):
+    """Serves the tokens of OAuth grants to one client.
+
+    A refresh is a background job, so neither the deadline nor the cancellation of the call that
+    started it reaches the others. One with a refresh token, which may be good for one use only, is
+    given some time when its client is closed; else a waiting call of another client starts the next.
+    """
+
+    _background: Background
+    _endpoint: TokenEndpoint
+
+    def serving(self, oauth: OAuth) -> AccessToken | None:
+        """Give the token that serves now, and start its early refresh when that is due.
+
+        ``None`` means that `fetched` must be awaited.
+        """
+        slot, clock = oauth.slot, CLOCK.get()
+        if slot.token is None:
+            return None
+        now = Instant(clock.monotonic(), clock.wall())
+        stands = phase(slot.token, now, oauth.skew)
+        if stands is Phase.FRESH:
+            return slot.token
+        if stands is Phase.EXPIRED or not self._is_cared_for(oauth, now):
+            return None
+        return slot.token
+
+    def _is_cared_for(self, oauth: OAuth, now: Instant) -> bool:
+        """See to the early refresh; false when ``on_rotate`` failed, which a call must hear of."""
+        slot = oauth.slot
+        if _under_way(slot) is None:
+            if slot.unannounced is not None:
+                return False
+            if slot.refusal is None or slot.refusal.until <= now.monotonic:
+                self._start(oauth)
+        return True
+
+    async def fetched(self, oauth: OAuth) -> AccessToken:
+        """Wait for the next token; it serves this call however short its life.
+
+        Raises:
+            TokenRefreshError: The token endpoint failed, just now or within its back-off.
+        """
+        while True:
+            with suppress(ClientStateError):  # the client whose job it was is closed: start another
+                outcome = await (_under_way(oauth.slot) or self._start_now(oauth)).wait()
+                break
+        if isinstance(outcome, Refusal):
+            raise error_of(outcome, CLOCK.get().monotonic())
+        return outcome
+
+    async def replace(self, oauth: OAuth, sent: bytes) -> None:
+        """See that a token which the server rejected is replaced, unless it already is.
+
+        Args:
+            oauth: The grant.
+            sent: The rejected token's ``Authorization`` header.
+
+        Raises:
+            TokenRefreshError: The token endpoint failed, just now or within its back-off.
+        """
+        slot = oauth.slot
+        if slot.token is not None and slot.token.header[1] == sent:
+            slot.token = None
+        if slot.token is None:
+            await self.fetched(oauth)
+
+    def _start_now(self, oauth: OAuth) -> _Refresh:
+        refusal, now = oauth.slot.refusal, CLOCK.get().monotonic()
+        if refusal is not None and now < refusal.until:
+            raise error_of(refusal, now)
+        return self._start(oauth)
+
+    def _start(self, oauth: OAuth) -> _Refresh:
+        jobs = _jobs()
+
+        async def refresh() -> AccessToken | Refusal:
+            try:
+                return await self._refresh(oauth)
+            finally:
+                jobs.pop(oauth.slot, None)
+
+        job = jobs[oauth.slot] = self._background.start(refresh, grace=_grace(oauth))
+        return job
+
+    async def _refresh(self, oauth: OAuth) -> AccessToken | Refusal:
+        slot = oauth.slot
+        try:
+            token = slot.unannounced or await self._grant(oauth)
+        except TokenRefreshError as error:
+            slot.refusal = _refusal_of(error, slot.refusal)
+            return slot.refusal
+        slot.refusal = None
+        await _announce(oauth)
+        slot.token, slot.unannounced = token, None
+        return token
+
+    async def _grant(self, oauth: OAuth) -> AccessToken:
+        """Ask the endpoint; a rotated refresh token is kept at once, for the old one is spent."""
+        grant = await self._endpoint.ask(oauth)
+        if isinstance(oauth, OAuthRefreshToken) and grant.refresh_token is not None:
+            rotated = grant.refresh_token.reveal() != current_refresh_token(oauth).reveal()
+            oauth.slot.refresh_token = grant.refresh_token
+            oauth.slot.unannounced = grant.token if rotated else None
+        return grant.token
+
+
+async def _announce(oauth: OAuth) -> None:
+    refresh_token = oauth.slot.refresh_token
+    if oauth.slot.unannounced is None or refresh_token is None or not isinstance(oauth, OAuthRefreshToken):
+        return
+    if oauth.on_rotate is None:
+        return
+    try:
+        answer = oauth.on_rotate(refresh_token.reveal())
+        if isawaitable(answer):
+            await answer
+    except ClientStateError as error:  # of a client of its own; ours being closed means something else
+        raise TokenRefreshError("on_rotate failed, so the new access token does not serve yet.") from error
+
+
+def _grace(oauth: OAuth) -> float:
+    return _GRACE if isinstance(oauth, OAuthRefreshToken) else 0.0
+
+
+def _jobs() -> dict[TokenSlot, _Refresh]:
+    jobs = _UNDER_WAY.get(None)
+    if jobs is None:
+        jobs = dict[TokenSlot, _Refresh]()
+        _UNDER_WAY.set(jobs)
+    return jobs
+
+
+def _under_way(slot: TokenSlot) -> _Refresh | None:
+    job = _jobs().get(slot)
+    return None if job is None or job.done else job
+
+
+def _refusal_of(error: TokenRefreshError, last: Refusal | None) -> Refusal:
+    """Draw the back-off: at least half of the longest one, so that it is never empty."""
+    clock, number = CLOCK.get(), 1 if last is None else last.number + 1
+    longest = backoff(_POLICY, number - 1)
+    asked = min(error.retry_after or 0.0, _POLICY.max_retry_after)
+    return Refusal(
+        message=error.message,
+        until=clock.monotonic() + max(asked, clock.uniform(longest / 2, longest)),
+        number=number,
+        status_code=error.status_code,
+        code=error.code,
+        cause=error.__cause__,
+    )
+
+
+def error_of(refusal: Refusal, now: float) -> TokenRefreshError:
+    """Make an error for one of the calls that wait: each gets its own."""
+    error = TokenRefreshError(
+        refusal.message,
+        status_code=refusal.status_code,
+        code=refusal.code,
+        retry_after=max(0.0, refusal.until - now),
+    )
+    error.__cause__ = refusal.cause
+    return error

@@ -1,0 +1,204 @@
+"""Owns every background task of a client, on asyncio and trio alike."""
+
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
+from contextvars import copy_context
+from functools import partial
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+
+from anyio import move_on_after
+from anyio.lowlevel import checkpoint
+
+from cloudplatform_async._runtime.event_loop import current_event_loop, running_asyncio_loop
+from cloudplatform_async.errors import ClientStateError
+
+if TYPE_CHECKING:
+    import asyncio
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+TURNS_TO_SEND = 4
+"""Of the event loop, until a job's request is written: one to begin, two for httpx, one for trio's order."""
+
+
+class Job(Protocol[T_co]):
+    """A background task that keeps its outcome for whoever asks, and never raises by itself."""
+
+    @property
+    def done(self) -> bool:
+        """Tell whether the outcome is known."""
+        ...
+
+    async def wait(self) -> T_co:
+        """Wait for the outcome; cancelling the waiter does not cancel the job.
+
+        Raises:
+            ClientStateError: When the job was cancelled, because its client was closed.
+        """
+        ...
+
+    async def ended(self) -> None:
+        """Wait for the end, whatever the outcome."""
+        ...
+
+    def cancel(self) -> None:
+        """End the job; may be called from anywhere, a finalizer included."""
+        ...
+
+
+class Background:
+    """Starts jobs on the running event loop, and ends them all when the client closes.
+
+    Args:
+        turns_to_send: Turns of the event loop after which a job's request is written, on an open connection.
+    """
+
+    def __init__(self, turns_to_send: int = TURNS_TO_SEND) -> None:
+        self._jobs: dict[Job[Any], float] = {}
+        self._turns_to_send = turns_to_send
+
+    def start(self, function: Callable[[], Awaitable[T]], *, grace: float = 0.0) -> Job[T]:
+        """Start a function as a job of its own.
+
+        Args:
+            function: What to do.
+            grace: Seconds that the job is given to end by itself when its client closes.
+        """
+        job: Job[T]
+        if (loop := running_asyncio_loop()) is not None:
+            job = _AsyncioJob(function, self._forget, loop)
+        else:
+            job = _TrioJob(function, self._forget)
+        self._jobs[job] = grace
+        return job
+
+    def _forget(self, job: Job[Any]) -> None:
+        self._jobs.pop(job, None)
+
+    async def set_out(self) -> None:
+        """Let jobs that were just started send their requests, on connections that are open.
+
+        Else they would wait for a pause of whoever started them, who may work on without one.
+        """
+        give_way = checkpoint if running_asyncio_loop() is None else _next_turn()
+        for _ in range(self._turns_to_send):
+            await give_way()
+
+    async def aclose(self) -> None:
+        """Cancel every job, the ones with some grace after that, and wait for their ends."""
+        jobs, graced = list(self._jobs), {job: grace for job, grace in self._jobs.items() if grace}
+        for job in jobs:
+            if job not in graced:
+                job.cancel()
+        with move_on_after(max(graced.values(), default=0.0)):
+            await _all_ended(graced)
+        for job in graced:
+            job.cancel()
+        await _all_ended(jobs)
+
+
+def _next_turn() -> Callable[[], Awaitable[None]]:
+    import asyncio
+
+    return partial(asyncio.sleep, 0)
+
+
+async def _all_ended(jobs: Iterable[Job[Any]]) -> None:
+    for job in jobs:
+        await job.ended()
+
+
+class _AsyncioJob(Generic[T]):
+    def __init__(
+        self,
+        function: Callable[[], Awaitable[T]],
+        forget: "Callable[[_AsyncioJob[T]], None]",
+        loop: "asyncio.AbstractEventLoop",
+    ) -> None:
+        import asyncio
+
+        async def run() -> T:
+            try:
+                return await function()
+            finally:
+                self._end()  # a turn of the loop before the task's own callback
+
+        self._forget = forget  # before the task, which may end while it is made (an eager task factory)
+        self._ended = asyncio.Event()
+        self._loop = loop
+        self._task = loop.create_task(run())
+        self._task.add_done_callback(self._keep)
+
+    def _keep(self, task: "asyncio.Task[T]") -> None:
+        if not task.cancelled():
+            task.exception()  # now known: asyncio has no reason to report it as never retrieved
+        self._end()  # where it never began
+
+    def _end(self) -> None:
+        self._ended.set()
+        self._forget(self)
+
+    @property
+    def done(self) -> bool:
+        return self._task.done()
+
+    async def wait(self) -> T:
+        await self.ended()
+        if self._task.cancelled():
+            raise ClientStateError("The client was closed while this was under way.")
+        return self._task.result()
+
+    async def ended(self) -> None:
+        # A loop that does not run can end nothing; it cancels what is left when it is closed itself.
+        if not self._task.done() and self._loop is current_event_loop():
+            await self._ended.wait()
+
+    def cancel(self) -> None:
+        with suppress(RuntimeError):  # the loop is closed, and its tasks with it
+            self._loop.call_soon_threadsafe(self._task.cancel)
+
+
+class _TrioJob(Generic[T]):
+    def __init__(self, function: Callable[[], Awaitable[T]], forget: "Callable[[_TrioJob[T]], None]") -> None:
+        import trio
+
+        self._function = function
+        self._forget = forget
+        self._scope = trio.CancelScope()
+        self._ended = trio.Event()
+        self._token = trio.lowlevel.current_trio_token()
+        trio.lowlevel.spawn_system_task(self._run, context=copy_context())
+
+    async def _run(self) -> None:
+        import outcome
+
+        with self._scope:
+            self._outcome = await outcome.acapture(self._function)
+        self._ended.set()
+        self._forget(self)
+
+    @property
+    def done(self) -> bool:
+        return self._ended.is_set()
+
+    async def wait(self) -> T:
+        import outcome
+        import trio
+
+        await self.ended()
+        if isinstance(self._outcome, outcome.Value):
+            return self._outcome.value
+        if isinstance(self._outcome.error, trio.Cancelled):
+            raise ClientStateError("The client was closed while this was under way.")
+        raise self._outcome.error
+
+    async def ended(self) -> None:
+        if not self._ended.is_set() and self._token is current_event_loop():  # as above
+            await self._ended.wait()
+
+    def cancel(self) -> None:
+        import trio
+
+        with suppress(trio.RunFinishedError):
+            self._token.run_sync_soon(self._scope.cancel)

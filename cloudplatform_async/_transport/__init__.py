@@ -1,1 +1,0 @@
-"""How bytes travel: the only floor that awaits the network."""

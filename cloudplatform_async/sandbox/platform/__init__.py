@@ -1,0 +1,1 @@
+"""What the platform knows and does: a file a noun, over one database."""

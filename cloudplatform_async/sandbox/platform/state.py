@@ -1,0 +1,39 @@
+"""The platform's whole state, shared by everything that serves it."""
+
+import time
+from collections.abc import Callable
+
+from attrs import define, field
+
+from cloudplatform_async.sandbox.api.authorization_server import AuthorizationServer
+from cloudplatform_async.sandbox.api.credentials import Credentials
+from cloudplatform_async.sandbox.platform.database import Database
+from cloudplatform_async.sandbox.platform.idempotency import IdempotencyMemory
+from cloudplatform_async.sandbox.platform.paging import Paging
+from cloudplatform_async.sandbox.platform.rate_limits import RateLimits
+from cloudplatform_async.sandbox.serving.faults import Faults
+from cloudplatform_async.sandbox.serving.records import Records
+
+
+@define(kw_only=True)
+class Platform:
+    """What the platform knows and remembers, and how it is set.
+
+    Attributes:
+        latency: Seconds that the work of each request takes.
+        clock: Gives the time in seconds since the epoch.
+    """
+
+    database: Database
+    paging: Paging
+    limits: RateLimits
+    latency: float
+    clock: Callable[[], float] = time.time
+    credentials: Credentials = field(factory=Credentials)
+    memory: IdempotencyMemory = field(factory=IdempotencyMemory)
+    faults: Faults = field(factory=Faults)
+    records: Records = field(factory=Records)
+    authorization_server: AuthorizationServer = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.authorization_server = AuthorizationServer(credentials=self.credentials)
