@@ -133,7 +133,8 @@ def test_the_version_is_that_of_the_package() -> None:
 
 def test_errors_name_themselves_so() -> None:
     """Every exported exception ends in ``Error`` and has the one base class."""
-    kinds = [thing for thing in vars(cloudplatform_async).values() if inspect.isclass(thing)]
+    things = [getattr(cloudplatform_async, name) for name in PUBLIC]
+    kinds = [thing for thing in things if inspect.isclass(thing)]
     errors = [kind for kind in kinds if issubclass(kind, Exception)]
     assert all(issubclass(kind, cloudplatform_async.CloudPlatformError) for kind in errors)
     assert all(kind.__name__.endswith("Error") for kind in errors)
@@ -146,7 +147,7 @@ def test_an_import_loads_nothing_that_an_extra_brings() -> None:
     code = f"""if True:
         import sys; sys.modules["click"] = None
         import httpx; before = set(sys.modules)
-        import cloudplatform_async; print({{*{HEAVY + garden}}} & (set(sys.modules) - before))
+        from cloudplatform_async import *; print({{*{HEAVY + garden}}} & (set(sys.modules) - before))
     """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
@@ -156,11 +157,29 @@ def test_an_import_leaves_for_the_first_client_what_only_calls_need() -> None:
     """A program that only names the package pays for names; an event loop comes with who runs it."""
     code = """if True:
         import sys, anyio.lowlevel, httpx; before = set(sys.modules)
-        import cloudplatform_async
+        from cloudplatform_async import *
         print({"asyncio", "cattrs", "tenacity", "trio"} & (set(sys.modules) - before))
     """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_the_package_alone_loads_none_of_its_rooms() -> None:
+    """A name is loaded when it is asked for; the command line shows its help without the client."""
+    code = """if True:
+        import sys, cloudplatform_async as package
+        print([name for name in sys.modules if name.startswith("cloudplatform_async.")])
+        print(set(package.__all__) <= set(dir(package)), package.CloudPlatformError.__module__)
+        print("httpx" in sys.modules)
+    """
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["[]", "True cloudplatform_async.errors", "False"]
+
+
+def test_a_name_that_the_front_door_lacks_is_an_attribute_error() -> None:
+    """As of any other module, with the name in the message."""
+    with pytest.raises(AttributeError, match="'Cloud'"):
+        cloudplatform_async.Cloud  # noqa: B018 - looked up for its error
 
 
 def test_a_call_loads_no_module() -> None:
