@@ -76,6 +76,7 @@ class Sandbox:
         self._port = port
         self._server: Server | None = None
         self.api_key: str = self.issue_api_key()
+        self._platform.api_key = self.api_key
 
     # Addresses
 

@@ -13,8 +13,10 @@ from starlette.types import ASGIApp
 from cloudplatform_async.sandbox.api.answers import error_answer
 from cloudplatform_async.sandbox.api.description import OPERATIONS
 from cloudplatform_async.sandbox.api.gateway import Gateway
+from cloudplatform_async.sandbox.page.routes import page_routes
 from cloudplatform_async.sandbox.platform.state import Platform
 from cloudplatform_async.sandbox.serving.front import Front
+from cloudplatform_async.sandbox.serving.origins import Origins
 
 _CODES = {404: "not_found", 405: "method_not_allowed"}
 
@@ -22,12 +24,12 @@ _CODES = {404: "not_found", 405: "method_not_allowed"}
 def create_application(platform: Platform) -> ASGIApp:
     """The application that serves this platform."""
     starlette = Starlette(
-        routes=list(_routes(platform)),
+        routes=[*_routes(platform), *page_routes(platform)],
         exception_handlers={HTTPException: _http_exception, Exception: _bug},
     )
     # Another path is another resource; no answer leads to a guess at what was meant.
     starlette.router.redirect_slashes = False
-    return Front(platform, starlette)
+    return Origins(Front(platform, starlette))
 
 
 def _routes(platform: Platform) -> Iterable[Route]:

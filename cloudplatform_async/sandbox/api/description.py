@@ -21,22 +21,42 @@ def get_description(_platform: Platform, _call: Call) -> Answer:
 
 @cache
 def _answer() -> Answer:
-    schemas: dict[str, Schema] = {"OpenAPI": {"type": "object"}}
+    schemas: dict[str, Schema] = dict(_SCHEMAS)
     for resource in _RESOURCES:
         schemas |= resource.SCHEMAS
     return json_answer(openapi_document(OPERATIONS, schemas))
 
 
-_OWN = Operation(
-    name="getDescription",
-    method="GET",
-    path="/openapi.json",
-    summary="This document",
-    handle=get_description,
-    scope=None,
-    answers={200: "OpenAPI"},
+def get_health(_platform: Platform, _call: Call) -> Answer:
+    """That the sandbox is there; no fault meets this answer."""
+    return json_answer({"status": "ok"})
+
+
+_SCHEMAS: dict[str, Schema] = {
+    "OpenAPI": {"type": "object"},
+    "Health": {"type": "object", "required": ["status"], "properties": {"status": {"const": "ok"}}},
+}
+_OWN = (
+    Operation(
+        name="getDescription",
+        method="GET",
+        path="/openapi.json",
+        summary="This document",
+        handle=get_description,
+        scope=None,
+        answers={200: "OpenAPI"},
+    ),
+    Operation(
+        name="getHealth",
+        method="GET",
+        path="/health",
+        summary="Whether the sandbox serves",
+        handle=get_health,
+        scope=None,
+        answers={200: "Health"},
+    ),
 )
 OPERATIONS: tuple[Operation, ...] = (
     *(operation for resource in _RESOURCES for operation in resource.OPERATIONS),
-    _OWN,
+    *_OWN,
 )

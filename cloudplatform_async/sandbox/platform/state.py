@@ -21,6 +21,7 @@ class Platform:
 
     Attributes:
         latency: Seconds that the work of each request takes.
+        api_key: The key that the sandbox tells its users.
         clock: Gives the time in seconds since the epoch.
     """
 
@@ -29,6 +30,7 @@ class Platform:
     limits: RateLimits
     latency: float
     clock: Callable[[], float] = time.time
+    api_key: str = field(default="", repr=False)
     credentials: Credentials = field(factory=Credentials)
     memory: IdempotencyMemory = field(factory=IdempotencyMemory)
     faults: Faults = field(factory=Faults)

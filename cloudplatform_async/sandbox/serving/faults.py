@@ -1,8 +1,10 @@
 """Scripted misbehaviour: which request it meets, and how often. What then happens is in `misbehaviour`."""
 
 from collections.abc import Mapping
+from copy import copy
 from fnmatch import fnmatchcase
 from random import Random
+from secrets import token_hex
 from threading import Lock
 from typing import Literal, TypeAlias, get_args
 
@@ -31,6 +33,7 @@ class Fault:
         size: Bytes.
         method: The method it is for; None: each.
         path: The path it is for, without the query, as a shell pattern (`/v1/projects/*`); None: each.
+        id: Tells it from the others.
     """
 
     kind: Kind
@@ -41,6 +44,7 @@ class Fault:
     size: int | None = None
     method: str | None = None
     path: str | None = None
+    id: str = field(factory=lambda: f"flt_{token_hex(6)}", eq=False)
 
     def matches(self, method: str, path: str) -> bool:
         """Whether it is for this request."""
@@ -48,17 +52,29 @@ class Fault:
 
 
 @define
-class _Scripted:
+class ScriptedFault:
+    """A fault in the script.
+
+    Attributes:
+        fault: What happens, and to which requests.
+        times: How many more requests it meets; None: no end.
+        probability: With which it meets a request that it is for.
+        met: How many requests it has met.
+    """
+
     fault: Fault
     times: int | None
     probability: float
-    dice: Random
+    met: int = 0
+    _dice: Random = field(factory=Random, alias="dice", repr=False)
 
     def strikes(self, method: str, path: str) -> bool:
-        if self.times == 0 or not self.fault.matches(method, path) or self.dice.random() >= self.probability:
+        """Whether it meets this request, counted as met."""
+        if self.times == 0 or not self.fault.matches(method, path) or self._dice.random() >= self.probability:
             return False
         if self.times is not None:
             self.times -= 1
+        self.met += 1
         return True
 
 
@@ -66,7 +82,7 @@ class _Scripted:
 class Faults:
     """The script: faults in the order they were added. A request meets the first one that strikes."""
 
-    _script: list[_Scripted] = field(factory=list[_Scripted], init=False)
+    _script: list[ScriptedFault] = field(factory=list[ScriptedFault], init=False)
     _lock: Lock = field(factory=Lock, init=False, repr=False)
 
     def add(
@@ -119,10 +135,20 @@ class Faults:
             path=path,
         )
         # Dice for a script that repeats, not for secrets.
-        scripted = _Scripted(fault, times, probability, Random(seed))  # noqa: S311 - not for secrets
+        scripted = ScriptedFault(fault, times, probability, dice=Random(seed))  # noqa: S311 - not for secrets
         with self._lock:
             self._script.append(scripted)
         return fault
+
+    def script(self) -> list[ScriptedFault]:
+        """The script as it is, spent faults included."""
+        with self._lock:
+            return [copy(entry) for entry in self._script]
+
+    def remove(self, fault: Fault) -> None:
+        """Take back one fault; one that is not in the script changes nothing."""
+        with self._lock:
+            self._script = [entry for entry in self._script if entry.fault.id != fault.id]
 
     def clear(self) -> None:
         """Take back the whole script."""

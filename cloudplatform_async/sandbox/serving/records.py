@@ -3,11 +3,13 @@
 from collections import deque
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
+from itertools import islice
 from threading import Lock
 
 from attrs import define, field, frozen
 
 LATEST = 10_000
+LONGEST_BODY = 4096
 _SECRET_HEADERS = frozenset({"authorization", "x-api-key", "cookie", "proxy-authorization"})
 
 
@@ -20,6 +22,9 @@ class ServedRequest:
         status: What was answered; None if no answer left the platform.
         time: When it came in, in seconds since the epoch.
         fault: The kind of the scripted fault that met it, if one did.
+        elapsed: Seconds until its answer began, or until it was clear that none would.
+        request_id: The `x-request-id` of its answer.
+        body: The start of a JSON body, at most 4,096 bytes; of others nothing, since forms hold secrets.
     """
 
     method: str
@@ -29,6 +34,15 @@ class ServedRequest:
     status: int | None
     time: float
     fault: str | None = None
+    elapsed: float = 0.0
+    request_id: str = ""
+    body: bytes = b""
+
+    def __str__(self) -> str:
+        target = f"{self.path}?{self.query}" if self.query else self.path
+        outcome = "no answer" if self.status is None else str(self.status)
+        fault = f" (fault: {self.fault})" if self.fault else ""
+        return f"{self.method} {target} {outcome} {self.elapsed * 1000:.0f} ms{fault}"
 
 
 @frozen
@@ -53,13 +67,18 @@ class Records:
 
     def add(self, request: ServedRequest) -> None:
         """Take down one request; usage counts those under a version prefix."""
-        self.requests.append(request)
         counted = DayCount(1, int(request.status is not None and request.status >= 400))
         day = datetime.fromtimestamp(request.time, UTC).date()
         with self._lock:
+            self.requests.append(request)
             self.total += 1
             if request.path.startswith("/v1/"):
                 self._days[day] = self._days.get(day, DayCount()) + counted
+
+    def latest(self, number: int) -> list[ServedRequest]:
+        """The latest requests, newest first."""
+        with self._lock:
+            return list(islice(reversed(self.requests), number))
 
     def usage(self, start: date, end: date) -> DayCount:
         """The count from `start` to `end`, both included."""

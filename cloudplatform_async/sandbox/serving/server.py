@@ -1,6 +1,7 @@
 """Serves an ASGI application on loopback from a thread of its own, and stops at once, whatever clients do."""
 
 import asyncio
+import errno
 import logging
 import socket
 import struct
@@ -14,6 +15,7 @@ from uvicorn.server import ServerState
 
 BACKLOG = 2048
 KEEP_ALIVE = 120  # seconds: longer than clients keep a connection, so that they are the ones who close it
+_NO_IPV6 = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER on, for 0 seconds: closing sends RST
 
 # A library does not print: uvicorn's warnings go only where the user's logging takes them.
@@ -44,8 +46,8 @@ class Server:
 
     def __init__(self, app: ASGIApp, port: int) -> None:
         self._app = app
-        self._socket = _listen(port)
-        self.port: int = self._socket.getsockname()[1]
+        self._sockets = _listen(port)
+        self.port: int = self._sockets[0].getsockname()[1]
         self._state = ServerState()
         self._config = uvicorn.Config(
             self._serve,
@@ -74,14 +76,19 @@ class Server:
 
     async def _main(self) -> None:
         self._config.load()
-        server = await self._loop.create_server(self._connection, sock=self._socket, backlog=BACKLOG)
+        servers = [
+            await self._loop.create_server(self._connection, sock=listening, backlog=BACKLOG)
+            for listening in self._sockets
+        ]
         await self._stopping.wait()
         # A server that is closed loses the connections that asyncio is just accepting, and leaves them open.
         with suppress(NotImplementedError):  # a loop without readers accepts in one go
-            self._loop.remove_reader(self._socket)
+            for listening in self._sockets:
+                self._loop.remove_reader(listening)
         for _ in range(3):  # turns of the loop in which a connection that was being accepted comes to be
             await asyncio.sleep(0)
-        server.close()
+        for server in servers:
+            server.close()
         await self._break_off()
         await asyncio.sleep(0)  # in which the aborted sockets are closed
 
@@ -108,14 +115,31 @@ class Server:
             await self._app(scope, receive, send)
 
 
-def _listen(port: int) -> socket.socket:
+def _listen(port: int, tries: int = 20) -> list[socket.socket]:
+    """Sockets on one port: of 127.0.0.1 and, on a machine that has IPv6, of ::1."""
+    first = _bound(socket.AF_INET, "127.0.0.1", port)
+    try:
+        return [first, _bound(socket.AF_INET6, "::1", first.getsockname()[1])]
+    except OSError as error:
+        if error.errno in _NO_IPV6:
+            return [first]
+        first.close()
+        # A port that the system picked for one family may be taken in the other.
+        if port or tries == 1:
+            raise
+    return _listen(0, tries - 1)
+
+
+def _bound(family: socket.AddressFamily, host: str, port: int) -> socket.socket:
     # asyncio switches Nagle's algorithm off only where the protocol is named, as `socket.create_server` does
     # not: each answer would wait 40 ms for the client's delayed acknowledgement.
-    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     with ExitStack() as failing:
         failing.callback(listening.close)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(("127.0.0.1", port))
+        if family == socket.AF_INET6:
+            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listening.bind((host, port))
         listening.listen(BACKLOG)
         failing.pop_all()
     return listening
