@@ -9,6 +9,7 @@ import attrs
 import msgspec
 
 from cloudplatform_async.errors import ResponseDecodeError
+from cloudplatform_async.models.base import wire_name
 from cloudplatform_async.models.timestamps import AwareDatetime
 
 UNDECODABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
@@ -46,11 +47,6 @@ def fields_of(kind: Any) -> "tuple[attrs.Attribute[Any], ...]":
     if not (isinstance(kind, type) and attrs.has(kind)):
         return ()
     return tuple(attrs.fields(attrs.resolve_types(kind, include_extras=True)))
-
-
-def wire_name(field: "attrs.Attribute[Any]") -> str:
-    """Give the name that a field has in JSON."""
-    return str(field.metadata.get("wire", field.alias))
 
 
 def fault_of(error: BaseException, path: str) -> tuple[str, str]:

@@ -22,8 +22,8 @@ from cloudplatform_async._protocol.native import (
     fault_of,
     fields_of,
     is_native,
-    wire_name,
 )
+from cloudplatform_async.models.base import wire_name
 from cloudplatform_async.models.timestamps import AwareDatetime
 
 _cols: Any = cols  # partly untyped

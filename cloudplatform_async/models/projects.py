@@ -4,13 +4,14 @@ from typing import Literal
 
 from attrs import field, frozen
 
+from cloudplatform_async.models.base import Model
 from cloudplatform_async.models.timestamps import AwareDatetime
 
 ProjectStatus = Literal["active", "archived"]
 
 
 @frozen(kw_only=True)
-class Project:
+class Project(Model):
     """A project; only ``id`` and ``name`` are always there (API contract §4).
 
     Subclass it with a field of your own, and pass the subclass as ``model=``, to read a field that
@@ -30,6 +31,6 @@ class Project:
     name: str
     slug: str | None = None
     status: ProjectStatus | str | None = None
-    labels: dict[str, str] = field(factory=dict[str, str])
+    labels: dict[str, str] = field(factory=dict[str, str], hash=False)  # a dict has none
     created_at: AwareDatetime | None = None
     updated_at: AwareDatetime | None = None

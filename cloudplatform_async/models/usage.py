@@ -6,9 +6,11 @@ from typing import Annotated
 from attrs import field, frozen
 from msgspec import Meta
 
+from cloudplatform_async.models.base import Model
+
 
 @frozen(kw_only=True)
-class Usage:
+class Usage(Model):
     """What was used from the first to the last day of a window (API contract §4).
 
     Attributes:
