@@ -50,7 +50,7 @@ class Model:
     def __get_pydantic_core_schema__(cls, source: Any, handler: SchemaHandler) -> dict[str, Any]:
         """Describe the model to pydantic, and so to FastAPI and its OpenAPI; neither is imported for it."""
         fields = {wire_name(field): field for field in _fields(cls) if field.init}
-        names = {wire: field.alias for wire, field in fields.items()}
+        names = {wire: str(field.alias) for wire, field in fields.items()}
         shape = {
             "type": "typed-dict",
             "cls": cls,
@@ -81,8 +81,7 @@ def _fields(kind: Any) -> "tuple[attrs.Attribute[Any], ...]":
 
 def _items(model: Any) -> Iterator[tuple[str, Any]]:
     """Give each field's name in JSON and its value."""
-    kind: Any = type(model)
-    return ((wire_name(field), getattr(model, field.name)) for field in attrs.fields(kind))
+    return ((wire_name(field), getattr(model, field.name)) for field in attrs.fields(model.__class__))
 
 
 def _plain(value: Any) -> Any:
@@ -94,8 +93,7 @@ def _plain(value: Any) -> Any:
         return {str(name): _plain(part) for name, part in named.items()}
     if isinstance(value, (list, tuple, Set)):
         return [_plain(part) for part in cast("Iterable[object]", value)]
-    kind: Any = type(value)
-    if attrs.has(kind):
+    if attrs.has(value.__class__):
         return {name: _plain(part) for name, part in _items(value)}
     return msgspec.to_builtins(value)
 
