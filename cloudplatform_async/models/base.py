@@ -37,6 +37,7 @@ class Model:
         ``Decimal`` is text with all its digits. ``dict(model)`` gives the same.
 
         Example:
+            >>> from cloudplatform_async import Project
             >>> Project(id="prj_01", name="core-api").to_dict()["name"]
             'core-api'
         """
