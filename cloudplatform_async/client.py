@@ -9,7 +9,6 @@ from typing import Any, NoReturn, Self, TypeVar, overload
 import httpx
 from anyio import CancelScope
 from attrs import evolve
-from msgspec.structs import replace
 
 from cloudplatform_async._calls.exchange import Exchange
 from cloudplatform_async._calls.sender import Sender
@@ -233,8 +232,7 @@ class AsyncClient:
             idempotency_key=idempotency_key,
             timeouts=_timeouts(timeout),
         )
-        response = await self._sender.send(call)
-        return replace(response, data=response.data.data, meta=response.data.meta)
+        return await self._sender.send(call)
 
     def statistics(self) -> ClientStatistics:
         """Take a snapshot of what the client and its views have done and are doing."""

@@ -16,7 +16,8 @@ class APIResponse(Struct, Generic[T], frozen=True, kw_only=True):
         status_code: HTTP status.
         headers: Headers of the answer by lower-case name; repeated ones are joined with ``", "``.
         request_id: ``x-request-id`` of the answer, else the one that was sent.
-        meta: The envelope's ``meta``, as plain JSON; empty where there was none.
+        meta: The envelope's ``meta``, as plain JSON, with its ``pagination`` and ``links`` in it; empty
+            where there was none.
         attempts: Requests sent for this call (1 or more).
         elapsed: Seconds from the call to its decoded answer, waits included.
         idempotency_key: The key that was sent with a write.
@@ -33,3 +34,14 @@ class APIResponse(Struct, Generic[T], frozen=True, kw_only=True):
     elapsed: float
     idempotency_key: str | None
     replayed: bool
+
+    # The platform may send any JSON value as either.
+    @property
+    def pagination(self) -> Any:
+        """What the envelope says of the rest of a list; ``None`` where it says nothing."""
+        return self.meta.get("pagination")
+
+    @property
+    def links(self) -> Any:
+        """Links that the envelope carries; ``None`` where there are none."""
+        return self.meta.get("links")

@@ -60,6 +60,22 @@ async def test_an_answer_is_read_into_the_model_that_was_asked_for(model: Any, b
     assert answer.data == data
 
 
+async def test_what_stands_beside_the_data_is_kept() -> None:
+    """Paging and links of a list, wherever the envelope has them (API contract §3)."""
+    pagination, links = {"page": 1, "total": 9}, {"next": "/v1/projects?page=2"}
+    for body in (
+        {"data": [ROW], "pagination": pagination, "links": links},
+        {"data": [ROW], "meta": {"pagination": pagination, "links": links}},
+    ):
+        async with client_of(always(body)) as client:
+            answer = await client.request("GET", "/projects", model=list[dict[str, Any]])
+        assert (answer.data, answer.pagination, answer.links) == ([ROW], pagination, links)
+        assert answer.meta == {"pagination": pagination, "links": links}
+    async with client_of(always(ROW)) as client:
+        answer = await client.request("GET", "/projects/prj_01")
+    assert (answer.meta, answer.pagination, answer.links) == ({}, None, None)
+
+
 @pytest.mark.parametrize(("body", "status"), [(None, 204), (None, 200), ({"a": 1}, 200), (b"<html>", 200)])
 async def test_no_model_expects_no_body(body: Any, status: int) -> None:
     """Whatever comes is let be, but an error."""
@@ -89,9 +105,11 @@ async def test_an_error_under_a_success_is_an_error_without_a_model_too() -> Non
 async def test_a_success_without_what_was_asked_for_is_an_error(body: Any, status: int, path: str) -> None:
     """An empty body, broken JSON, an error dressed as a success: each is named, and may have been done."""
     async with client_of(always(body, status)) as client:
-        with pytest.raises(ResponseDecodeError) as caught:
-            await client.request("POST", "/x")
+        with pytest.raises(ResponseDecodeError, match=r"^POST /x: ") as caught:
+            await client.request("POST", "/x", params={"secret": "filter"})
     assert (caught.value.path, caught.value.outcome, caught.value.status_code) == (path, "unknown", status)
+    assert str(caught.value) == caught.value.message
+    assert "filter" not in str(caught.value)
 
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {

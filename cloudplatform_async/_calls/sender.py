@@ -1,9 +1,10 @@
 """The order of things for one call; nothing else knows it."""
 
 import os
+from collections.abc import Mapping
 from functools import partial
 from math import inf
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import uuid4
 
 from msgspec import Struct
@@ -160,12 +161,13 @@ class Sender(Struct, eq=False, kw_only=True):
         self.state.budget.succeed(flight.spent)
         replayed = answer.headers.get("idempotency-replayed", "").lower() == "true"
         self.state.counters.replayed += replayed
+        data, meta = _decoded(call, answer)
         return APIResponse(
-            data=_decoded(call, answer),
+            data=data,
             status_code=answer.status,
             headers=answer.headers,
             request_id=answer.headers.get("x-request-id", flight.request_id),
-            meta={},
+            meta=meta,
             attempts=flight.attempts,
             elapsed=flight.clock.monotonic() - flight.started,
             idempotency_key=flight.key,
@@ -197,13 +199,15 @@ class _Departure(Departure):
         self._flight.leave()
 
 
-def _decoded(call: Call[T], answer: Answer) -> T:
+def _decoded(call: Call[T], answer: Answer) -> tuple[T, Mapping[str, Any]]:
     try:
         return call.decode(answer)
     except ResponseDecodeError as error:
         error.outcome = "unknown"  # the server did it, and what it said cannot be read
         error.status_code = answer.status
         error.request_id = answer.headers.get("x-request-id")
+        error.message = f"{call.method} {call.target.partition('?')[0]}: {error.message}"
+        error.args = (error.message,)
         raise
 
 

@@ -1,7 +1,7 @@
 """Fetches the pages of one list: from a position to a page, and from a page to the next position."""
 
-from collections.abc import Callable
-from typing import Generic, TypeVar
+from collections.abc import Mapping
+from typing import Any, Generic, TypeVar
 
 from attrs import Factory, field, frozen
 from msgspec import Struct
@@ -9,8 +9,8 @@ from msgspec.structs import replace
 
 from cloudplatform_async._calls.sender import Sender
 from cloudplatform_async._paging.window import Errand
-from cloudplatform_async._protocol.calls import Call, group_of, target_of
-from cloudplatform_async._protocol.conversion import PageEnvelope, page_decoder
+from cloudplatform_async._protocol.calls import Call, Decode, group_of, target_of
+from cloudplatform_async._protocol.conversion import page_decoder
 from cloudplatform_async._protocol.encoding import quoted
 from cloudplatform_async._protocol.links import follow
 from cloudplatform_async._protocol.page_walk import PageFacts, Position, Walk, facts_of, next_position
@@ -18,8 +18,6 @@ from cloudplatform_async._protocol.responses import Answer
 from cloudplatform_async.errors import PaginationLoopError
 
 T = TypeVar("T")
-
-_Read = Callable[[Answer], tuple[PageEnvelope[list[T]], PageFacts]]
 
 
 class Page(Struct, Generic[T], frozen=True, kw_only=True):
@@ -66,12 +64,12 @@ class Fetched(Struct, Generic[T], eq=False, kw_only=True):
     places: list[int] | None = None
 
 
-def _reader(model: type[T]) -> _Read[T]:
+def _reader(model: type[T]) -> Decode[tuple[list[T], PageFacts]]:
     decode = page_decoder(model)
 
-    def read(answer: Answer) -> tuple[PageEnvelope[list[T]], PageFacts]:
+    def read(answer: Answer) -> tuple[tuple[list[T], PageFacts], Mapping[str, Any]]:
         envelope = decode(answer)
-        return envelope, facts_of(envelope, answer.headers)
+        return (envelope.data, facts_of(envelope, answer.headers)), {}
 
     return read
 
@@ -97,7 +95,9 @@ class PageSource(Generic[T]):
     limit: int | None
     _walk: Walk = field(init=False, default=Factory(lambda self: Walk(limit=self.limit), takes_self=True))
     _group: str = field(init=False, default=Factory(lambda self: group_of(self.path), takes_self=True))
-    _read: _Read[T] = field(init=False, default=Factory(lambda self: _reader(self.model), takes_self=True))
+    _read: Decode[tuple[list[T], PageFacts]] = field(
+        init=False, default=Factory(lambda self: _reader(self.model), takes_self=True)
+    )
 
     async def fetch(self, position: Position) -> Fetched[T]:
         """Fetch the page at a position."""
@@ -106,8 +106,8 @@ class PageSource(Generic[T]):
         response = await self.sender.send(
             Call(method="GET", target=target, group=group, scope=self.scope, decode=self._read)
         )
-        envelope, facts = response.data
-        page = self._page(envelope.data, facts, position, response.request_id)
+        rows, facts = response.data
+        page = self._page(rows, facts, position, response.request_id)
         return Fetched(page=page, asked=position, facts=facts, target=target)
 
     async def fetch_after(self, errand: Errand["Fetched[T] | None"]) -> Fetched[T] | None:

@@ -1,7 +1,7 @@
 """A call as a value: everything that is known of it before anything is sent."""
 
-from collections.abc import Callable
-from typing import Generic, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, TypeVar
 
 from cloudplatform_async._protocol.idempotency import AUTO, IdempotencyKey
 from cloudplatform_async._protocol.responses import Answer
@@ -9,6 +9,9 @@ from cloudplatform_async.credentials.secrets import SecretStruct
 from cloudplatform_async.settings import Timeouts
 
 T = TypeVar("T")
+
+Decode = Callable[[Answer], tuple[T, Mapping[str, Any]]]
+"""From a success to what was asked for, and what stood beside it."""
 
 
 class Call(SecretStruct, Generic[T], frozen=True, kw_only=True):
@@ -18,7 +21,7 @@ class Call(SecretStruct, Generic[T], frozen=True, kw_only=True):
         method: Upper case.
         target: Encoded path below the version prefix, with its query.
         group: Endpoint group that rate limits are counted in.
-        decode: From a success to what the caller gets.
+        decode: From a success to what the caller gets, and its ``meta``.
         scope: That an access token must have, where it says its scopes.
         body: JSON bytes.
         headers: Of the caller, checked.
@@ -29,7 +32,7 @@ class Call(SecretStruct, Generic[T], frozen=True, kw_only=True):
     method: str
     target: str
     group: str
-    decode: Callable[[Answer], T]
+    decode: Decode[T]
     scope: str | None = None
     body: bytes | None = None
     headers: tuple[tuple[str, str], ...] = ()

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Generic, NoReturn, TypeVar
 import msgspec
 from msgspec import Meta, Raw, Struct
 
+from cloudplatform_async._protocol.calls import Decode
 from cloudplatform_async._protocol.native import UNDECODABLE, decode_error, fault_of, is_native
 from cloudplatform_async._protocol.responses import Answer
 from cloudplatform_async.errors import ResponseDecodeError
@@ -53,19 +54,13 @@ class PageEnvelope(Struct, Generic[T]):
     links: Links | None = None
 
 
-class Payload(Struct, Generic[T], frozen=True):
-    """A decoded single answer: the model, and the ``meta`` of its envelope."""
-
-    data: T
-    meta: Mapping[str, Any]
-
-
-Decode = Callable[[Answer], T]
 _Read = Callable[[bytes], T]
 
 
-def payload_decoder(model: type[T]) -> Decode[Payload[T]]:
+def payload_decoder(model: type[T]) -> Decode[T]:
     """Prepare the decoder of single answers, enveloped or bare, into an attrs class or ``dict``.
+
+    What stands beside ``data`` is its ``meta``, with the envelope's own ``pagination`` and ``links`` in it.
 
     Raises:
         TypeError: For a class with a field of a type that nothing here can decode.
@@ -74,7 +69,7 @@ def payload_decoder(model: type[T]) -> Decode[Payload[T]]:
     return _payload_decoder(kind)
 
 
-def page_decoder(model: type[T]) -> Decode[PageEnvelope[list[T]]]:
+def page_decoder(model: type[T]) -> Callable[[Answer], PageEnvelope[list[T]]]:
     """Prepare the decoder of list answers whose rows are ``model``.
 
     Raises:
@@ -84,33 +79,44 @@ def page_decoder(model: type[T]) -> Decode[PageEnvelope[list[T]]]:
     return _page_decoder(kind)
 
 
-def nothing(answer: Answer) -> None:
+def nothing(answer: Answer) -> tuple[None, Mapping[str, Any]]:
     """Accept an answer of which no body is expected, unless its body is an error."""
     _refuse_error(answer.body)
+    return None, {}
 
 
 @lru_cache(maxsize=256)
-def _page_decoder(model: Any) -> Decode[Any]:
+def _page_decoder(model: Any) -> Callable[[Answer], Any]:
     return _honest(_enveloped(PageEnvelope, list[model]))
 
 
 @lru_cache(maxsize=256)
-def _payload_decoder(model: Any) -> Decode[Payload[Any]]:
+def _payload_decoder(model: Any) -> Decode[Any]:
     enveloped = _enveloped(Envelope, model)
     bare: _Read[Any] = msgspec.json.Decoder(model).decode if is_native(model) else _converted(model)
 
-    def read(body: bytes) -> Payload[Any]:
+    def read(body: bytes) -> tuple[Any, Mapping[str, Any]]:
         if b'"data"' in body or b"\\" in body:  # else it is bare for certain: no name can be escaped
             try:
                 answer = enveloped(body)
-                return Payload(answer.data, answer.meta or {})
+                return answer.data, _beside(answer)
             except UNDECODABLE as error:
                 if "data" in (names := _names(body)) and names <= _ENVELOPE_NAMES:
                     _refuse(error)
         _refuse_error(body)
-        return Payload(bare(body), {})
+        return bare(body), {}
 
     return _honest(read)
+
+
+def _beside(answer: Envelope[Any]) -> Mapping[str, Any]:
+    """Collect what an envelope says beside its data; what its ``meta`` says comes first."""
+    meta = answer.meta or {}
+    if answer.pagination is not None:
+        meta.setdefault("pagination", answer.pagination)
+    if answer.links is not None:
+        meta.setdefault("links", answer.links)
+    return meta
 
 
 def _enveloped(envelope: Any, kind: Any) -> _Read[Any]:
@@ -140,7 +146,7 @@ def _structuring(kind: Any, path: str) -> Callable[[Any], Any]:
     return structurer(kind, path)
 
 
-def _honest(read: _Read[T]) -> Decode[T]:
+def _honest(read: _Read[T]) -> Callable[[Answer], T]:
     """Refuse whatever is unreadable or missing."""
 
     def decode(answer: Answer) -> T:

@@ -5,8 +5,8 @@ from typing import Any, TypeVar
 
 from cloudplatform_async._calls.sender import Sender
 from cloudplatform_async._paging.source import Page, PageSource
-from cloudplatform_async._protocol.calls import Call, group_of, target_of
-from cloudplatform_async._protocol.conversion import Decode, Payload, nothing, payload_decoder
+from cloudplatform_async._protocol.calls import Call, Decode, group_of, target_of
+from cloudplatform_async._protocol.conversion import nothing, payload_decoder
 from cloudplatform_async._protocol.encoding import (
     Query,
     checked_headers,
@@ -18,7 +18,6 @@ from cloudplatform_async._protocol.encoding import (
 )
 from cloudplatform_async._protocol.idempotency import AUTO, IdempotencyKey
 from cloudplatform_async._protocol.page_walk import Position
-from cloudplatform_async._protocol.responses import Answer
 from cloudplatform_async.errors import InvalidRequestError
 from cloudplatform_async.settings import Timeouts
 
@@ -59,7 +58,7 @@ def any_operation(
     headers: Mapping[str, str] | None,
     idempotency_key: IdempotencyKey,
     timeouts: Timeouts | None,
-) -> Call[Payload[Any]]:
+) -> Call[Any]:
     """Describe one call to whatever the user names; the arguments are those of ``AsyncClient.request``.
 
     Raises:
@@ -70,17 +69,12 @@ def any_operation(
         method=checked_method(method),
         target=target,
         group=group_of(target),
-        decode=_no_body if model is None else payload_decoder(model),
+        decode=nothing if model is None else payload_decoder(model),
         body=None if json is None else json_body(json),
         headers=checked_headers(headers),
         idempotency_key=idempotency_key,
         timeouts=timeouts,
     )
-
-
-def _no_body(answer: Answer) -> Payload[None]:
-    nothing(answer)
-    return Payload(None, {})
 
 
 def page_source(

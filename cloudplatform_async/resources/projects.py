@@ -173,7 +173,7 @@ class Projects:
             body=json_body(body),
             idempotency_key=idempotency_key,
         )
-        return (await self._sender.send(call)).data.data
+        return (await self._sender.send(call)).data
 
     async def get(self, id: str) -> Project:  # noqa: A002 - the platform's own word
         """Fetch one project.
@@ -182,7 +182,7 @@ class Projects:
             NotFoundError: There is none with this id.
         """
         call = operation("GET", path_of("projects", id), _READ, payload_decoder(Project))
-        return (await self._sender.send(call)).data.data
+        return (await self._sender.send(call)).data
 
     async def update(
         self,
@@ -212,7 +212,7 @@ class Projects:
             body=json_body(body),
             idempotency_key=idempotency_key,
         )
-        return (await self._sender.send(call)).data.data
+        return (await self._sender.send(call)).data
 
     async def delete(
         self,

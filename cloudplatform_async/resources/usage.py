@@ -43,7 +43,7 @@ class UsageMetrics:
         _check_span(start, end)
         target = target_of("/usage", query_string({"from": start, "to": end}))
         call = operation("GET", target, "usage:read", payload_decoder(Usage))
-        return (await self._sender.send(call)).data.data
+        return (await self._sender.send(call)).data
 
     def iter_windows(
         self, start: date, end: date, *, step: timedelta = _DAY, ahead: int = 8

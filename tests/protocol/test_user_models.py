@@ -142,7 +142,7 @@ class Derived:
 
 def read(body: bytes, model: Any) -> Any:
     """The model in a bare answer."""
-    return payload_decoder(model)(Answer(200, {}, body)).data
+    return payload_decoder(model)(Answer(200, {}, body))[0]
 
 
 def fault(body: bytes, model: Any) -> ResponseDecodeError:
