@@ -24,7 +24,7 @@ def _answer() -> Answer:
     schemas: dict[str, Schema] = dict(_SCHEMAS)
     for resource in _RESOURCES:
         schemas |= resource.SCHEMAS
-    return json_answer(openapi_document(OPERATIONS, schemas))
+    return json_answer(openapi_document(OPERATIONS, schemas, {}))
 
 
 def get_health(_platform: Platform, _call: Call) -> Answer:

@@ -75,7 +75,7 @@ SCHEMAS: dict[str, Schema] = {
     "TokenError": {
         "type": "object",
         "required": ["error"],
-        "properties": {"error": _TEXT, "error_description": _TEXT},
+        "properties": {"error": {**_TEXT, "examples": ["invalid_client"]}, "error_description": _TEXT},
     },
 }
 

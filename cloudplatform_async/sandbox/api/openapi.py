@@ -3,24 +3,42 @@
 import re
 from collections.abc import Iterable, Mapping
 
+from attrs import frozen
+
+from cloudplatform_async.sandbox.api.examples import example_of
 from cloudplatform_async.sandbox.api.operations import Operation
 from cloudplatform_async.sandbox.api.parameters import Parameter, Schema
+from cloudplatform_async.sandbox.api.samples import samples
 
 # What any operation with credentials may answer.
 _COMMON_ERRORS = (401, 403, 429, 500)
 _REASONS = {
     200: "Done",
     201: "Created",
+    202: "Accepted; the work goes on",
     204: "Done; there is no body",
-    400: "The request cannot be understood",
-    401: "Credentials are missing, wrong or expired",
-    403: "The token lacks a scope",
-    404: "There is no such resource",
-    409: "It is in conflict with what is there, or with a request under way",
-    415: "The body is not JSON",
-    422: "The document is not valid, or the idempotency key is that of another request",
-    429: "Too many requests a minute for this key and endpoint group",
-    500: "The platform failed",
+}
+# What each status means, and a code that comes with it.
+_ERRORS = {
+    400: ("The request cannot be understood", "invalid_json"),
+    401: ("Credentials are missing, wrong or expired", "missing_credentials"),
+    403: ("The token lacks a scope", "insufficient_scope"),
+    404: ("There is no such resource", "not_found"),
+    409: ("It is in conflict with what is there, or with a request under way", "idempotency_in_progress"),
+    415: ("The body is not JSON", "unsupported_media_type"),
+    422: (
+        "The document is not valid, or the idempotency key is that of another request",
+        "validation_failed",
+    ),
+    429: ("Too many requests a minute for this key and endpoint group", "rate_limited"),
+    500: ("The platform failed", "internal_error"),
+}
+_IDS = {
+    "projects": "prj_000001",
+    "workflows": "wfl_build",
+    "runs": "run_0123456789abcdef",
+    "webhooks": "whk_0123456789abcdef",
+    "deliveries": "dlv_0123456789abcdef",
 }
 _TEXT: Schema = {"type": "string"}
 _COUNT: Schema = {"type": "integer", "minimum": 0}
@@ -47,45 +65,105 @@ _IDEMPOTENCY_KEY: Schema = {
 }
 
 
-def openapi_document(operations: Iterable[Operation], schemas: Mapping[str, Schema]) -> Schema:
-    """The document for these operations and the schemas that they name."""
+def openapi_document(
+    operations: Iterable[Operation],
+    schemas: Mapping[str, Schema],
+    webhooks: Mapping[str, Schema],
+) -> Schema:
+    """The document for these operations and webhooks, and the schemas that they name."""
+    described = _Described({**schemas, "Error": _ERROR})
     paths: dict[str, Schema] = {}
     for operation in operations:
         item = paths.setdefault(operation.path, _path_item(operation.path))
-        item[operation.method.lower()] = _operation(operation)
+        item[operation.method.lower()] = described.operation(operation)
     return {
         "openapi": "3.1.0",
         "info": {"title": "Cloud API (embedded platform)", "version": "1"},
         "servers": [{"url": "/"}],
         "paths": paths,
-        "components": {"schemas": {**schemas, "Error": _ERROR}, "securitySchemes": _SECURITY_SCHEMES},
+        "webhooks": webhooks,
+        "components": {"schemas": described.schemas, "securitySchemes": _SECURITY_SCHEMES},
     }
 
 
 def _path_item(path: str) -> Schema:
-    names = re.findall(r"{(\w+)}", path)
-    if not names:
-        return {}
-    return {"parameters": [{"name": name, "in": "path", "required": True, "schema": _TEXT} for name in names]}
+    found = re.findall(r"(\w+)/{(\w+)}", path)
+    parameters = [
+        {"name": name, "in": "path", "required": True, "schema": _TEXT, "example": _IDS.get(collection, "id")}
+        for collection, name in found
+    ]
+    return {"parameters": parameters} if parameters else {}
 
 
-def _operation(operation: Operation) -> Schema:
-    parameters = [_parameter(parameter) for parameter in operation.parameters]
-    if operation.writes:
-        parameters.append(_IDEMPOTENCY_KEY)
-    described: Schema = {
-        "operationId": operation.name,
-        "summary": operation.summary,
-        "security": _security(operation),
-        "parameters": parameters,
-        "responses": _responses(operation),
-    }
-    if operation.body is not None:
-        described["requestBody"] = {
-            "required": True,
-            "content": _content(operation.body, operation.body_type),
+@frozen
+class _Described:
+    """Operations in the words of OpenAPI, with examples of the schemas that they name."""
+
+    schemas: dict[str, Schema]
+
+    def operation(self, operation: Operation) -> Schema:
+        parameters = [self._parameter(parameter) for parameter in operation.parameters]
+        if operation.writes:
+            parameters.append(_IDEMPOTENCY_KEY)
+        described: Schema = {
+            "operationId": operation.name,
+            "summary": operation.summary,
+            "security": _security(operation),
+            "parameters": parameters,
+            "responses": self._responses(operation),
         }
-    return described
+        body = None
+        if operation.body is not None:
+            body = example_of(self.schemas[operation.body], self.schemas)
+            content = self._content(operation.body, operation.body_type)
+            described["requestBody"] = {"required": True, "content": content}
+        described["x-codeSamples"] = samples(
+            operation, _example_path(operation), self._query(operation), body
+        )
+        return described
+
+    def _query(self, operation: Operation) -> dict[str, object]:
+        needed = (parameter for parameter in operation.parameters if parameter.required)
+        return {parameter.name: example_of(parameter.schema, self.schemas) for parameter in needed}
+
+    def _parameter(self, parameter: Parameter) -> Schema:
+        schema: Schema = (
+            {"type": "array", "items": parameter.schema} if parameter.repeatable else parameter.schema
+        )
+        described: Schema = {
+            "name": parameter.name,
+            "in": "query",
+            "description": parameter.description,
+            "required": parameter.required,
+            "schema": schema,
+        }
+        # An example of each optional one would be a request with all filters at once.
+        if parameter.required:
+            described["example"] = example_of(schema, self.schemas)
+        return described
+
+    def _responses(self, operation: Operation) -> Schema:
+        errors = () if operation.scope is None else (*operation.errors, *_COMMON_ERRORS)
+        schemas: dict[int, str | None] = {**dict.fromkeys(errors, "Error"), **operation.answers}
+        return {str(status): self._response(operation, status, schemas[status]) for status in sorted(schemas)}
+
+    def _response(self, operation: Operation, status: int, schema: str | None) -> Schema:
+        reason, code = _ERRORS.get(status) or (_REASONS[status], "")
+        response: Schema = {"description": reason, "headers": _headers(operation, status)}
+        if schema == "Error":
+            example = {"error": {"code": code, "message": f"{reason}."}}
+            response["content"] = {"application/json": {"schema": _reference(schema), "example": example}}
+        elif schema is not None:
+            response["content"] = self._content(schema, "application/json")
+        return response
+
+    def _content(self, schema: str, media_type: str) -> Schema:
+        example = example_of(self.schemas[schema], self.schemas)
+        return {media_type: {"schema": _reference(schema), "example": example}}
+
+
+def _example_path(operation: Operation) -> str:
+    return re.sub(r"(\w+)/{\w+}", lambda found: f"{found[1]}/{_IDS.get(found[1], 'id')}", operation.path)
 
 
 def _security(operation: Operation) -> list[Schema]:
@@ -93,32 +171,6 @@ def _security(operation: Operation) -> list[Schema]:
     if operation.scope is None:
         return []
     return [{"apiKey": []}, {"bearer": [operation.scope]}, {"apiKey": [], "bearer": [operation.scope]}]
-
-
-def _parameter(parameter: Parameter) -> Schema:
-    schema: Schema = (
-        {"type": "array", "items": parameter.schema} if parameter.repeatable else parameter.schema
-    )
-    return {
-        "name": parameter.name,
-        "in": "query",
-        "description": parameter.description,
-        "required": parameter.required,
-        "schema": schema,
-    }
-
-
-def _responses(operation: Operation) -> Schema:
-    errors = () if operation.scope is None else (*operation.errors, *_COMMON_ERRORS)
-    schemas: dict[int, str | None] = {**dict.fromkeys(errors, "Error"), **operation.answers}
-    return {str(status): _response(operation, status, schemas[status]) for status in sorted(schemas)}
-
-
-def _response(operation: Operation, status: int, schema: str | None) -> Schema:
-    response: Schema = {"description": _REASONS[status], "headers": _headers(operation, status)}
-    if schema is not None:
-        response["content"] = _content(schema, "application/json")
-    return response
 
 
 def _headers(operation: Operation, status: int) -> Schema:
@@ -132,5 +184,5 @@ def _headers(operation: Operation, status: int) -> Schema:
     return headers
 
 
-def _content(schema: str, media_type: str) -> Schema:
-    return {media_type: {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
+def _reference(schema: str) -> Schema:
+    return {"$ref": f"#/components/schemas/{schema}"}

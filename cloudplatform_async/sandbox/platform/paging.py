@@ -157,14 +157,14 @@ def list_schema(item: str) -> Schema:
     }
 
 
-_LIMIT: Schema = {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT}
+_LIMIT: Schema = {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "examples": [DEFAULT_LIMIT]}
 _NUMBERED: Schema = {
     "page": {"type": "integer", "minimum": 1},
     "limit": _LIMIT,
-    "total": {"type": "integer", "minimum": 0},
+    "total": {"type": "integer", "minimum": 0, "examples": [1]},
 }
 _CURSORED: Schema = {
-    "next_cursor": {"type": ["string", "null"]},
+    "next_cursor": {"type": ["string", "null"], "examples": [None]},
     "has_more": {"type": "boolean"},
     "limit": _LIMIT,
 }

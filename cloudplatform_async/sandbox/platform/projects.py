@@ -117,12 +117,18 @@ def _label(text: str) -> tuple[str, str]:
     return key, value
 
 
-_TEXT: Schema = {"type": "string", "pattern": f"^{NAME}$"}
-_SLUG_SCHEMA: Schema = {"type": "string", "pattern": f"^{SLUG}$", "maxLength": MAX_SLUG}
+_TEXT: Schema = {"type": "string", "pattern": f"^{NAME}$", "examples": ["Core API"]}
+_SLUG_SCHEMA: Schema = {
+    "type": "string",
+    "pattern": f"^{SLUG}$",
+    "maxLength": MAX_SLUG,
+    "examples": ["core-api"],
+}
 _LABELS: Schema = {
     "type": "object",
     "propertyNames": {"pattern": f"^{LABEL_KEY}$"},
     "additionalProperties": _TEXT,
+    "examples": [{"team": "blue"}],
 }
 _TIME: Schema = {"type": "string", "format": "date-time"}
 _STATUS: Schema = {"type": "string", "enum": list(STATUSES)}
@@ -133,7 +139,7 @@ SCHEMAS: dict[str, Schema] = {
         "type": "object",
         "required": ["id", "name", "slug", "status", "labels", "created_at", "updated_at"],
         "properties": {
-            "id": {"type": "string", "pattern": "^prj_[0-9a-f]+$"},
+            "id": {"type": "string", "pattern": "^prj_[0-9a-f]+$", "examples": ["prj_000001"]},
             "name": _TEXT,
             "slug": _SLUG_SCHEMA,
             "status": _STATUS,
@@ -164,7 +170,7 @@ _FILTERS = (
     Parameter(
         name="label",
         description="`key:value`; of several, all must hold.",
-        schema={"type": "string", "pattern": "^[^:]+:"},
+        schema={"type": "string", "pattern": "^[^:]+:", "examples": ["team:blue"]},
         repeatable=True,
     ),
 )

@@ -42,8 +42,8 @@ SCHEMAS: dict[str, Schema] = {
         "properties": {
             "from": _DAY,
             "to": _DAY,
-            "requests": {"type": "integer", "minimum": 0},
-            "error_rate": {"type": "number", "minimum": 0, "maximum": 1},
+            "requests": {"type": "integer", "minimum": 0, "examples": [12000]},
+            "error_rate": {"type": "number", "minimum": 0, "maximum": 1, "examples": [0.004]},
         },
     }
 }
