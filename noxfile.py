@@ -1,5 +1,8 @@
 """The project's checks, each in an environment of its own: ``python -m nox -l`` lists them."""
 
+import hashlib
+import shutil
+import subprocess
 import tomllib
 from collections.abc import Iterator
 from itertools import chain
@@ -10,6 +13,7 @@ from packaging.requirements import Requirement
 
 PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
 DOCUMENTATION = ["README.md", "docs", "tests/test_documentation.py"]
+ROOT = Path(__file__).parent
 PYPROJECT = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))
 
 nox.needs_version = ">=2024.4.15"
@@ -31,6 +35,7 @@ def lint(session: nox.Session) -> None:
     session.install(*_group("lint"))
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
+    session.run("zizmor", "--offline", "--quiet", ".github")
 
 
 @nox.session
@@ -64,6 +69,60 @@ def lowest(session: nox.Session) -> None:
     constraints.write_text("\n".join(_lower_bounds()), encoding="utf-8")
     session.install("-e", ".[test]", "--constraint", str(constraints))
     session.run("python", "-m", "pytest", "-n", "auto", *session.posargs)
+
+
+@nox.session
+def release(session: nox.Session) -> None:
+    """Build sdist and wheel twice, compare, check and try them; ``-- DIR`` keeps them."""
+    session.install(*_group("release"))
+    session.run("python", "-W", "ignore", "docs/scripts/sbom.py")
+    first, second = (_built(session, name) for name in ("first", "second"))
+    for one, other in zip(first, second, strict=True):
+        if one.read_bytes() != other.read_bytes():
+            session.error(f"{one.name} is not the same in two builds")
+        session.log(f"{one.name} {hashlib.sha256(one.read_bytes()).hexdigest()}")
+    session.run("twine", "check", "--strict", *map(str, first))
+    session.run("towncrier", "build", "--draft", "--version", PYPROJECT["project"]["version"])
+    wheel = next(path for path in first if path.suffix == ".whl")
+    for python in (f"python{version}" for version in PYTHONS):
+        if _runs(python):
+            _try_wheel(session, python, wheel)
+        else:
+            session.warn(f"{python} is not installed: the wheel was not tried on it")
+    for folder in session.posargs:
+        Path(folder).mkdir(exist_ok=True)
+        for path in first:
+            shutil.copy(path, folder)
+
+
+@nox.session
+def audit(session: nox.Session) -> None:
+    """Look for known vulnerabilities in what the package and its extras install; needs the internet."""
+    session.install(*_group("release"))
+    session.run("pip-audit", "--progress-spinner", "off", ".")
+
+
+def _built(session: nox.Session, name: str) -> list[Path]:
+    folder = Path(session.create_tmp(), name)
+    shutil.rmtree(folder, ignore_errors=True)
+    session.run("python", "-m", "build", "--outdir", str(folder), silent=True)
+    return sorted(folder.iterdir())
+
+
+def _runs(python: str) -> bool:
+    # A shim of a version manager is found even where no such Python is installed.
+    return shutil.which(python) is not None and subprocess.run([python, "-V"], check=False).returncode == 0
+
+
+def _try_wheel(session: nox.Session, python: str, wheel: Path) -> None:
+    environment = Path(session.create_tmp(), python).absolute()
+    session.run(python, "-m", "venv", "--clear", str(environment), external=True)
+    inside = str(environment / "bin" / "python")
+    session.run(inside, "-m", "pip", "install", "--quiet", f"{wheel.absolute()}[sandbox]", external=True)
+    smoke = Path("docs/scripts/smoke.py").absolute()
+    session.chdir(session.create_tmp())
+    session.run(inside, str(smoke), external=True)
+    session.chdir(ROOT)
 
 
 @nox.session
