@@ -35,13 +35,30 @@ if TYPE_CHECKING:
         WebhookVerificationError,
         WorkflowFailedError,
     )
-    from cloudplatform_async.models import Project, Usage
+    from cloudplatform_async.models import (
+        Event,
+        Project,
+        ProjectCreated,
+        ProjectDeleted,
+        ProjectEvent,
+        ProjectUpdated,
+        RunFailure,
+        Usage,
+        Workflow,
+        WorkflowRun,
+        WorkflowRunCancelled,
+        WorkflowRunEvent,
+        WorkflowRunFailed,
+        WorkflowRunStarted,
+        WorkflowRunSucceeded,
+    )
     from cloudplatform_async.models.timestamps import AwareDatetime
     from cloudplatform_async.pagination import Drift, Page, Paginator
     from cloudplatform_async.responses import APIResponse
     from cloudplatform_async.settings import PoolLimits, RetryPolicy, Timeouts
     from cloudplatform_async.statistics import ClientStatistics
     from cloudplatform_async.version import __version__
+    from cloudplatform_async.webhooks.verifier import WebhookVerifier
 
 __all__ = [
     "AUTO",
@@ -60,6 +77,7 @@ __all__ = [
     "ConfigurationError",
     "ConflictError",
     "Drift",
+    "Event",
     "InsufficientScopeError",
     "InvalidRequestError",
     "NotFoundError",
@@ -73,10 +91,15 @@ __all__ = [
     "PoolLimits",
     "PooledTransport",
     "Project",
+    "ProjectCreated",
+    "ProjectDeleted",
+    "ProjectEvent",
+    "ProjectUpdated",
     "RateLimitError",
     "ResponseDecodeError",
     "ResponseTooLargeError",
     "RetryPolicy",
+    "RunFailure",
     "ServerError",
     "Timeouts",
     "TokenExpiredError",
@@ -84,7 +107,15 @@ __all__ = [
     "UnprocessableEntityError",
     "Usage",
     "WebhookVerificationError",
+    "WebhookVerifier",
+    "Workflow",
     "WorkflowFailedError",
+    "WorkflowRun",
+    "WorkflowRunCancelled",
+    "WorkflowRunEvent",
+    "WorkflowRunFailed",
+    "WorkflowRunStarted",
+    "WorkflowRunSucceeded",
     "__version__",
 ]
 
@@ -106,6 +137,7 @@ _HOMES = {
     "ConfigurationError": "errors",
     "ConflictError": "errors",
     "Drift": "pagination",
+    "Event": "models",
     "InsufficientScopeError": "errors",
     "InvalidRequestError": "errors",
     "NotFoundError": "errors",
@@ -119,10 +151,15 @@ _HOMES = {
     "PoolLimits": "settings",
     "PooledTransport": "_connections.pool",
     "Project": "models",
+    "ProjectCreated": "models",
+    "ProjectDeleted": "models",
+    "ProjectEvent": "models",
+    "ProjectUpdated": "models",
     "RateLimitError": "errors",
     "ResponseDecodeError": "errors",
     "ResponseTooLargeError": "errors",
     "RetryPolicy": "settings",
+    "RunFailure": "models",
     "ServerError": "errors",
     "Timeouts": "settings",
     "TokenExpiredError": "errors",
@@ -130,7 +167,15 @@ _HOMES = {
     "UnprocessableEntityError": "errors",
     "Usage": "models",
     "WebhookVerificationError": "errors",
+    "WebhookVerifier": "webhooks.verifier",
+    "Workflow": "models",
     "WorkflowFailedError": "errors",
+    "WorkflowRun": "models",
+    "WorkflowRunCancelled": "models",
+    "WorkflowRunEvent": "models",
+    "WorkflowRunFailed": "models",
+    "WorkflowRunStarted": "models",
+    "WorkflowRunSucceeded": "models",
     "__version__": "version",
 }
 

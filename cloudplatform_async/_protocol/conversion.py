@@ -79,6 +79,15 @@ def page_decoder(model: type[T]) -> Callable[[Answer], PageEnvelope[list[T]]]:
     return _page_decoder(kind)
 
 
+def value_decoder(model: type[T]) -> Callable[[Answer], T]:
+    """Prepare the decoder of a value that stands alone, never in an envelope.
+
+    Raises:
+        TypeError: As above.
+    """
+    return _honest(_bare(model))
+
+
 def nothing(answer: Answer) -> tuple[None, Mapping[str, Any]]:
     """Accept an answer of which no body is expected, unless its body is an error."""
     _refuse_error(answer.body)
@@ -93,7 +102,7 @@ def _page_decoder(model: Any) -> Callable[[Answer], Any]:
 @lru_cache(maxsize=256)
 def _payload_decoder(model: Any) -> Decode[Any]:
     enveloped = _enveloped(Envelope, model)
-    bare: _Read[Any] = msgspec.json.Decoder(model).decode if is_native(model) else _converted(model)
+    bare = _bare(model)
 
     def read(body: bytes) -> tuple[Any, Mapping[str, Any]]:
         if b'"data"' in body or b"\\" in body:  # else it is bare for certain: no name can be escaped
@@ -132,6 +141,10 @@ def _enveloped(envelope: Any, kind: Any) -> _Read[Any]:
         return answer
 
     return read
+
+
+def _bare(model: Any) -> _Read[Any]:
+    return msgspec.json.Decoder(model).decode if is_native(model) else _converted(model)
 
 
 def _converted(kind: Any) -> _Read[Any]:

@@ -10,6 +10,7 @@ import msgspec
 
 from cloudplatform_async.errors import ResponseDecodeError
 from cloudplatform_async.models.base import wire_name
+from cloudplatform_async.models.events import EventData
 from cloudplatform_async.models.timestamps import AwareDatetime
 
 UNDECODABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
@@ -21,10 +22,13 @@ _PATH = r"(?s)(.*) - at `\$(.*)`"
 def is_native(kind: Any) -> bool:
     """Tell whether msgspec alone decodes a type as strictly as we promise.
 
-    Renamed fields, attrs converters and plain datetimes (which msgspec would accept without a time
-    zone) need the converter; everything else is decoded natively.
+    Renamed fields, attrs converters, plain datetimes (which msgspec would accept without a time zone)
+    and the data of plain events need the converter; everything else is decoded natively.
     """
-    return all(part is not datetime and all(map(_is_plain, fields_of(part))) for part in _reachable(kind))
+    return all(
+        part not in (datetime, EventData) and all(map(_is_plain, fields_of(part)))
+        for part in _reachable(kind)
+    )
 
 
 def _reachable(kind: Any) -> Iterator[Any]:

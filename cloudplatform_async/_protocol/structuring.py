@@ -24,6 +24,7 @@ from cloudplatform_async._protocol.native import (
     is_native,
 )
 from cloudplatform_async.models.base import wire_name
+from cloudplatform_async.models.events import EVENT_OF_TYPE, Event, EventData
 from cloudplatform_async.models.timestamps import AwareDatetime
 
 _cols: Any = cols  # partly untyped
@@ -69,6 +70,30 @@ def _is_mapping(kind: Any) -> bool:
     return origin is dict
 
 
+def _event_hook(kind: Any, converter: cattrs.Converter) -> _Hook:
+    """Make a union of the event classes, tagged by their type, with the plain one for all else.
+
+    An event is never lost (API contract §10): not one of a newer type, nor one whose data is newer.
+    """
+    plain = _object_hook(kind, converter)
+    known = {name: converter.get_structure_hook(each) for name, each in EVENT_OF_TYPE.items()}
+
+    def structure(value: Any, _: Any) -> Any:
+        tag = value.get("type") if isinstance(value, dict) else None
+        if isinstance(tag, str) and tag in known:
+            try:
+                return known[tag](value, EVENT_OF_TYPE[tag])
+            except (*UNDECODABLE, cattrs.BaseValidationError):
+                return plain(value, kind)
+        return plain(value, kind)
+
+    return structure
+
+
+def _structure_event_data(value: Any, _: Any) -> Any:
+    return {} if value is None else msgspec.convert(value, dict[str, Any])
+
+
 _FACTORIES = ((attrs.has, _object_hook), (_is_array, _array_hook), (_is_mapping, _mapping_hook))
 
 
@@ -79,6 +104,10 @@ def _make_converter() -> cattrs.Converter:
     for applies, factory in _FACTORIES:
         converter.register_structure_hook_factory(applies, partial(factory, converter=converter))
     converter.register_structure_hook_func(lambda kind: kind is datetime or is_native(kind), _structure_leaf)
+    converter.register_structure_hook_func(lambda kind: kind == EventData, _structure_event_data)
+    converter.register_structure_hook_factory(
+        lambda kind: kind is Event, partial(_event_hook, converter=converter)
+    )
     return converter
 
 
