@@ -17,7 +17,17 @@ ROOT = Path(__file__).parent
 PYPROJECT = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))
 
 nox.needs_version = ">=2024.4.15"
-nox.options.sessions = ["lint", "types", "tests", "docs", "coverage", "lowest", "bench"]
+nox.options.sessions = [
+    "lint",
+    "types",
+    "tests",
+    "docs",
+    "browser",
+    "coverage",
+    "lowest",
+    "description",
+    "bench",
+]
 # A Python that is not installed is skipped and named in the summary, on a build server too.
 nox.options.error_on_missing_interpreters = False
 
@@ -27,6 +37,13 @@ def tests(session: nox.Session) -> None:
     """Run the tests on one version of Python."""
     session.install("-e", ".[test]")
     session.run("python", "-m", "pytest", "-n", "auto", *session.posargs)
+
+
+@nox.session
+def browser(session: nox.Session) -> None:
+    """Run the tests of the sandbox's page in Chromium; skipped where there is none."""
+    session.install("-e", ".[test]", *_group("browser"))
+    session.run("python", "-m", "pytest", "tests/browser", *session.posargs)
 
 
 @nox.session
@@ -69,6 +86,13 @@ def lowest(session: nox.Session) -> None:
     constraints.write_text("\n".join(_lower_bounds()), encoding="utf-8")
     session.install("-e", ".[test]", "--constraint", str(constraints))
     session.run("python", "-m", "pytest", "-n", "auto", *session.posargs)
+
+
+@nox.session
+def description(session: nox.Session) -> None:
+    """Let schemathesis look for where the sandbox and its OpenAPI document differ."""
+    session.install("-e", ".[sandbox]", *_group("description"))
+    session.run("python", "tests/fuzz/fuzz_description.py", *session.posargs)
 
 
 @nox.session

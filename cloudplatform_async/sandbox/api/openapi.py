@@ -56,6 +56,7 @@ _ERROR: Schema = {
 _SECURITY_SCHEMES: Schema = {
     "apiKey": {"type": "apiKey", "in": "header", "name": "x-api-key"},
     "bearer": {"type": "http", "scheme": "bearer", "description": "An OAuth access token, or an API key."},
+    "client": {"type": "http", "scheme": "basic", "description": "The OAuth client's id and secret."},
 }
 _IDEMPOTENCY_KEY: Schema = {
     "name": "Idempotency-Key",
@@ -168,6 +169,8 @@ def _example_path(operation: Operation) -> str:
 
 def _security(operation: Operation) -> list[Schema]:
     # RFC 6750 tokens say scopes; OpenAPI 3.1 lets any scheme name the roles it needs.
+    if operation.body_type != "application/json":
+        return [{"client": []}, {}]  # RFC 6749 §2.3.1: the client's id and secret may stand in the form, too
     if operation.scope is None:
         return []
     return [{"apiKey": []}, {"bearer": [operation.scope]}, {"apiKey": [], "bearer": [operation.scope]}]
