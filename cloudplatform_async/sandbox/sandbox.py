@@ -12,15 +12,19 @@ import httpx
 from cloudplatform_async.sandbox.api.application import create_application
 from cloudplatform_async.sandbox.api.authorization_server import OWNER
 from cloudplatform_async.sandbox.api.credentials import SCOPES
-from cloudplatform_async.sandbox.platform.database import Database
+from cloudplatform_async.sandbox.platform.clock import Clock
 from cloudplatform_async.sandbox.platform.paging import Paging
-from cloudplatform_async.sandbox.platform.project_table import create_projects
 from cloudplatform_async.sandbox.platform.rate_limits import RateLimits
 from cloudplatform_async.sandbox.platform.state import Platform
 from cloudplatform_async.sandbox.serving.faults import Faults
 from cloudplatform_async.sandbox.serving.in_process import InProcessTransport
 from cloudplatform_async.sandbox.serving.records import ServedRequest
 from cloudplatform_async.sandbox.serving.server import Server
+from cloudplatform_async.sandbox.storage.database import Database
+from cloudplatform_async.sandbox.storage.events import create_events
+from cloudplatform_async.sandbox.storage.projects import create_projects
+from cloudplatform_async.sandbox.storage.settings import Settings
+from cloudplatform_async.sandbox.storage.workflows import create_workflows
 
 
 class Sandbox:
@@ -36,6 +40,7 @@ class Sandbox:
         latency: Seconds that the work of each request takes.
         port: The port to serve on; 0: a free one.
         database: Path of the SQLite database. One that holds projects already is not seeded.
+        clock: Gives the time in seconds since the epoch; by default the real time.
 
     Raises:
         ValueError: For a number outside its range, or another `paging`.
@@ -60,6 +65,7 @@ class Sandbox:
         latency: float = 0.0,
         port: int = 0,
         database: str = ":memory:",
+        clock: Callable[[], float] | None = None,
     ) -> None:
         if paging not in {"page", "cursor"}:
             raise ValueError("paging must be 'page' or 'cursor'.")
@@ -68,9 +74,15 @@ class Sandbox:
         _check_range("latency", latency, at_least=0)
         _check_range("port", port, at_least=0, at_most=65_535)
         store = Database(database)
+        create_events(store)
         create_projects(store, projects)
+        create_workflows(store)
         self._platform = Platform(
-            database=store, paging=paging, limits=RateLimits(rate_limit), latency=latency
+            database=store,
+            clock=Clock(clock, Settings(store)),
+            paging=paging,
+            limits=RateLimits(rate_limit),
+            latency=latency,
         )
         self._app = create_application(self._platform)
         self._port = port
@@ -143,7 +155,12 @@ class Sandbox:
         self._platform.credentials.revoke(credential)
         self._platform.authorization_server.revoke(credential)
 
-    # Misbehaviour, and what was served
+    # Time, misbehaviour, and what was served
+
+    @property
+    def clock(self) -> Clock:
+        """The platform's time, which may be advanced and frozen."""
+        return self._platform.clock
 
     @property
     def faults(self) -> Faults:

@@ -61,7 +61,7 @@ async def test_a_request_id_is_echoed_or_made(api: httpx.AsyncClient) -> None:
 
 async def test_each_answer_has_the_date_of_the_platform(sandbox: Sandbox, api: httpx.AsyncClient) -> None:
     """So that a client can read `Retry-After` relative to it."""
-    sandbox._platform.clock = lambda: 1_773_742_934.0
+    sandbox.clock._source = lambda: 1_773_742_934.0
     answer = await api.get("/projects")
     assert answer.headers["date"] == "Tue, 17 Mar 2026 10:22:14 GMT"
     assert parsedate_to_datetime(answer.headers["date"]).timestamp() == 1_773_742_934

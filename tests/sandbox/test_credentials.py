@@ -58,11 +58,11 @@ async def test_wrong_credentials_are_refused(
 
 async def test_an_expired_token_is_refused(reach, sandbox: Sandbox) -> None:
     """401 `token_expired`, from the very second on."""
-    sandbox._platform.clock = lambda: 1000.0
+    sandbox.clock._source = lambda: 1000.0
     headers = {"authorization": f"Bearer {sandbox.issue_token(expires_in=60)}"}
-    sandbox._platform.clock = lambda: 1059.9
+    sandbox.clock._source = lambda: 1059.9
     assert await ask(reach, sandbox, headers) == (200, None)
-    sandbox._platform.clock = lambda: 1060.0
+    sandbox.clock._source = lambda: 1060.0
     assert await ask(reach, sandbox, headers) == (401, "token_expired")
 
 

@@ -34,11 +34,11 @@ async def test_a_granted_token_expires(
     sandbox: Sandbox, api: httpx.AsyncClient, form: dict[str, str]
 ) -> None:
     """After `token_lifetime` seconds, an hour unless it is set."""
-    now = sandbox._platform.clock()
+    now = sandbox.clock()
     assert sandbox.token_lifetime == 3600.0
     sandbox.token_lifetime = 90.0
     token = (await api.post(sandbox.token_url, data={**form, "grant_type": "client_credentials"})).json()
-    sandbox._platform.clock = lambda: now + 91
+    sandbox.clock._source = lambda: now + 91
     answer = await api.get("/projects", headers={"authorization": f"Bearer {token['access_token']}"})
     assert (answer.status_code, answer.json()["error"]["code"]) == (401, "token_expired")
 

@@ -71,9 +71,9 @@ async def test_a_change_moves_only_the_time_of_the_last_change(
     sandbox: Sandbox, api: httpx.AsyncClient
 ) -> None:
     """`updated_at` is the platform's time of the change; `created_at` stays."""
-    sandbox._platform.clock = lambda: 1_773_742_934.9
+    sandbox.clock._source = lambda: 1_773_742_934.9
     before = (await api.post("/projects", json={"name": "n", "slug": "s"})).json()
-    sandbox._platform.clock = lambda: 1_773_742_994.0
+    sandbox.clock._source = lambda: 1_773_742_994.0
     after = (await api.patch(f"/projects/{before['id']}", json={"name": "m"})).json()
     assert (before["created_at"], before["updated_at"]) == ("2026-03-17T10:22:14Z",) * 2
     assert (after["created_at"], after["updated_at"]) == ("2026-03-17T10:22:14Z", "2026-03-17T10:23:14Z")

@@ -13,7 +13,7 @@ async def test_a_request_is_taken_down_without_its_credentials(
     sandbox: Sandbox, api: httpx.AsyncClient
 ) -> None:
     """Method, path, query, headers, status and time; of credentials only that they were there."""
-    sandbox._platform.clock = lambda: 12.5
+    sandbox.clock._source = lambda: 12.5
     token = sandbox.issue_token()
     headers = {"Authorization": f"Bearer {token}", "Cookie": "secret", "X-Mine": "shown"}
     await api.get("/projects", params={"limit": 3}, headers=headers)

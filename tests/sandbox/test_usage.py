@@ -21,10 +21,10 @@ async def test_each_day_has_the_requests_that_were_served_on_it(
     sandbox: Sandbox, api: httpx.AsyncClient
 ) -> None:
     """Days are UTC, both ends count, and a request for the usage counts itself only afterwards."""
-    sandbox._platform.clock = lambda: DAY - 0.5
+    sandbox.clock._source = lambda: DAY - 0.5
     for path in ("/projects", "/projects/none", "/projects", "/no/such/path"):
         await api.get(path)
-    sandbox._platform.clock = lambda: DAY
+    sandbox.clock._source = lambda: DAY
     assert await usage(api, "1970-01-01", "1970-01-01") == (4, 0.5)
     assert await usage(api, "1970-01-02", "1970-01-02") == (1, 0.0)
     assert await usage(api, "1970-01-01", "1970-01-02") == (6, 2 / 6)

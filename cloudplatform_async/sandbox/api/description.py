@@ -8,10 +8,10 @@ from cloudplatform_async.sandbox.api.calls import Call
 from cloudplatform_async.sandbox.api.openapi import openapi_document
 from cloudplatform_async.sandbox.api.operations import Operation
 from cloudplatform_async.sandbox.api.parameters import Schema
-from cloudplatform_async.sandbox.platform import projects, usage
+from cloudplatform_async.sandbox.platform import events, projects, usage, workflows
 from cloudplatform_async.sandbox.platform.state import Platform
 
-_RESOURCES = (projects, usage, oauth)
+_RESOURCES = (projects, usage, workflows, events, oauth)
 
 
 def get_description(_platform: Platform, _call: Call) -> Answer:

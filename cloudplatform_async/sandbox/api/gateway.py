@@ -1,13 +1,14 @@
 """The order of things for one request: who, how often, what for, whether done before, the work."""
 
 import anyio
+from attrs import evolve
 from starlette.requests import Request
 from starlette.responses import Response
 
 from cloudplatform_async.sandbox.api.answers import Answer, RefusedError
 from cloudplatform_async.sandbox.api.calls import Call
 from cloudplatform_async.sandbox.api.operations import Operation
-from cloudplatform_async.sandbox.platform.idempotency import fingerprint, slot_of
+from cloudplatform_async.sandbox.platform.idempotency import Slot, fingerprint, slot_of
 from cloudplatform_async.sandbox.platform.state import Platform
 from cloudplatform_async.sandbox.serving.misbehaviour import WORK_DELAY
 
@@ -46,35 +47,57 @@ class Gateway:
 
     async def _admit(self, operation: Operation, call: Call, seconds: float) -> Answer:
         if operation.scope is None:
-            return await self._work(operation, call, seconds)
+            return await self._read(operation, call, seconds)
         identity = self._platform.credentials.identify(call.headers, call.now)
         headers = self._platform.limits.take(identity.owner, operation.group, call.now)
         try:
             identity.require(operation.scope)
-            answer = await self._once(operation, call, identity.owner, seconds)
+            if operation.writes:
+                answer = await self._write(operation, call, identity.owner, seconds)
+            else:
+                answer = await self._read(operation, call, seconds)
         except RefusedError as refusal:
             answer = refusal.answer
         return answer.with_headers(headers)
 
-    async def _once(self, operation: Operation, call: Call, owner: str, seconds: float) -> Answer:
-        slot = slot_of(call, owner) if operation.writes else None
+    async def _read(self, operation: Operation, call: Call, seconds: float) -> Answer:
+        await _sleep(seconds)
+        self._platform.schedule.catch_up()
+        return operation.handle(self._platform, call)
+
+    async def _write(self, operation: Operation, call: Call, owner: str, seconds: float) -> Answer:
+        slot = slot_of(call, owner)
         if slot is None:
-            return await self._work(operation, call, seconds)
+            await _sleep(seconds)
+            return self._work(operation, call, None)
         memory = self._platform.memory
         first = memory.begin(slot, fingerprint(call), call.now)
         if first is not None:
             return first
         try:
-            answer = await self._work(operation, call, seconds)
-            memory.settle(slot, answer)
-            return answer
+            await _sleep(seconds)
+            return self._work(operation, call, slot)
         finally:
             memory.release(slot)
 
-    async def _work(self, operation: Operation, call: Call, seconds: float) -> Answer:
-        if seconds:
-            await anyio.sleep(seconds)
+    def _work(self, operation: Operation, call: Call, slot: Slot | None) -> Answer:
+        """The change, its events and the memory of its answer, or nothing of it."""
+        platform = self._platform
+        with platform.database.transaction():
+            call = evolve(call, now=platform.schedule.catch_up())
+            answer = self._answer(operation, call)
+            if slot is not None:
+                platform.memory.settle(slot, answer)
+        return answer
+
+    def _answer(self, operation: Operation, call: Call) -> Answer:
         try:
-            return operation.handle(self._platform, call)
+            with self._platform.database.transaction():
+                return operation.handle(self._platform, call)
         except RefusedError as refusal:
             return refusal.answer
+
+
+async def _sleep(seconds: float) -> None:
+    if seconds:
+        await anyio.sleep(seconds)

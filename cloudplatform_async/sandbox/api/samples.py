@@ -88,4 +88,6 @@ def _any_request(operation: Operation, path: str, query: Mapping[str, object], b
     arguments += [f"json={body!r}"] if body is not None else []
     if None in operation.answers.values():
         return f"await client.request({', '.join([*arguments, 'model=None'])})"
+    listed = any((schema or "").endswith("List") for schema in operation.answers.values())
+    arguments += ["model=list[dict]"] if listed else []
     return f"answer = await client.request({', '.join(arguments)})\nprint(answer.data)"

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import TypeAlias
 
 from cloudplatform_async.sandbox.api.answers import RefusedError
@@ -43,3 +44,19 @@ def validate(
         raise RefusedError(
             422, "validation_failed", f"The document is not valid: {summary}.", details=details
         )
+
+
+def moment(name: str, text: str) -> float:
+    """The time that a query parameter names, in seconds since the epoch.
+
+    Raises:
+        RefusedError: 400 `invalid_filter`, for what is no RFC 3339 time with its offset.
+    """
+    message = f"{name} must be an RFC 3339 time with its offset, such as 2026-03-17T10:22:14Z."
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise RefusedError(400, "invalid_filter", message) from error
+    if time.tzinfo is None:
+        raise RefusedError(400, "invalid_filter", message)
+    return time.timestamp()

@@ -11,7 +11,7 @@ from starlette.datastructures import QueryParams
 
 from cloudplatform_async.sandbox.api.answers import Answer, RefusedError
 from cloudplatform_async.sandbox.api.parameters import Parameter, Schema
-from cloudplatform_async.sandbox.platform.database import Database, Value
+from cloudplatform_async.sandbox.storage.database import Database, Value
 
 Paging: TypeAlias = Literal["page", "cursor"]
 
@@ -23,11 +23,21 @@ _CURSOR_MARK = "v1:"
 
 @frozen(kw_only=True)
 class Selection:
-    """What a list shows: the rows of a table (with `seq` and `document`) that meet all conditions."""
+    """What a list shows: the rows of a table (with `seq` and `document`) that meet all conditions.
+
+    Attributes:
+        descending: Newest first.
+    """
 
     table: str
     conditions: tuple[str, ...] = ()
     values: tuple[Value, ...] = ()
+    descending: bool = False
+
+    @property
+    def order(self) -> str:
+        """The ORDER BY clause."""
+        return " ORDER BY seq DESC" if self.descending else " ORDER BY seq"
 
     def where(self, *more: str) -> str:
         """The WHERE clause of these conditions and `more`."""
@@ -41,7 +51,7 @@ class Window:
 
     limit: int
     page: int | None = field(default=None)
-    after: int = field(default=0)
+    after: int | None = field(default=None)
 
 
 def list_answer(database: Database, selection: Selection, query: QueryParams, default: Paging) -> Answer:
@@ -63,7 +73,7 @@ def read_window(query: QueryParams, default: Paging) -> Window:
     if page is not None and cursor is not None:
         raise RefusedError(400, "invalid_paging", "Give either page or cursor, not both.")
     if cursor is not None or (page is None and default == "cursor"):
-        return Window(limit=limit, after=decode_cursor(cursor) if cursor else 0)
+        return Window(limit=limit, after=decode_cursor(cursor) if cursor else None)
     return Window(limit=limit, page=_positive("1" if page is None else page, "page"))
 
 
@@ -103,7 +113,7 @@ def _positive(text: str, name: str) -> int:
 
 def _numbered_page(database: Database, selection: Selection, page: int, limit: int) -> Answer:
     rows = database.read(
-        f"SELECT document FROM {selection.table}{selection.where()} ORDER BY seq LIMIT ? OFFSET ?",  # noqa: S608 - constant fragments
+        f"SELECT document FROM {selection.table}{selection.where()}{selection.order} LIMIT ? OFFSET ?",  # noqa: S608 - constant fragments
         (*selection.values, limit, (page - 1) * limit),
     )
     count = f"SELECT count(*) FROM {selection.table}{selection.where()}"  # noqa: S608 - constant fragments
@@ -112,10 +122,14 @@ def _numbered_page(database: Database, selection: Selection, page: int, limit: i
 
 
 def _cursor_page(database: Database, selection: Selection, window: Window) -> Answer:
+    further = "seq < ?" if selection.descending else "seq > ?"
+    where, after = (
+        (selection.where(), ()) if window.after is None else (selection.where(further), (window.after,))
+    )
     # One row more than asked for tells whether there is a next page.
     found = database.read(
-        f"SELECT document, seq FROM {selection.table}{selection.where('seq > ?')} ORDER BY seq LIMIT ?",  # noqa: S608 - constant fragments
-        (*selection.values, window.after, window.limit + 1),
+        f"SELECT document, seq FROM {selection.table}{where}{selection.order} LIMIT ?",  # noqa: S608 - constant fragments
+        (*selection.values, *after, window.limit + 1),
     )
     rows, has_more = found[: window.limit], len(found) > window.limit
     next_cursor = encode_cursor(rows[-1][1]) if has_more else None

@@ -1,6 +1,5 @@
 """The projects resource: its operations, filters and rules of its fields (API contract §4)."""
 
-from datetime import datetime
 from typing import cast
 
 from starlette.datastructures import QueryParams
@@ -9,16 +8,16 @@ from cloudplatform_async.sandbox.api.answers import Answer, RefusedError, raw_js
 from cloudplatform_async.sandbox.api.calls import Call
 from cloudplatform_async.sandbox.api.operations import Operation
 from cloudplatform_async.sandbox.api.parameters import Parameter, Schema
-from cloudplatform_async.sandbox.api.validation import Check, matching, one_of, validate
-from cloudplatform_async.sandbox.platform.database import Value
+from cloudplatform_async.sandbox.api.validation import Check, matching, moment, one_of, validate
 from cloudplatform_async.sandbox.platform.paging import PARAMETERS, Selection, list_answer, list_schema
-from cloudplatform_async.sandbox.platform.project_table import (
+from cloudplatform_async.sandbox.platform.state import Platform
+from cloudplatform_async.sandbox.storage.database import Value
+from cloudplatform_async.sandbox.storage.projects import (
     delete_project,
     insert_project,
     select_project,
     update_project,
 )
-from cloudplatform_async.sandbox.platform.state import Platform
 
 NAME = r"[^\x00-\x1f\x7f]{1,200}"
 SLUG = r"[a-z0-9]+(-[a-z0-9]+)*"
@@ -78,7 +77,7 @@ def change_project(platform: Platform, call: Call) -> Answer:
 
 def remove_project(platform: Platform, call: Call) -> Answer:
     """Delete a project."""
-    delete_project(platform.database, call.ids["id"])
+    delete_project(platform.database, call.ids["id"], call.now)
     return Answer(status=204)
 
 
@@ -92,22 +91,11 @@ def _selection(query: QueryParams) -> Selection:
     for name, comparison in (("created_after", "created > ?"), ("created_before", "created < ?")):
         if name in query:
             conditions.append(comparison)
-            values.append(_timestamp(name, query[name]))
+            values.append(moment(name, query[name]))
     for label in query.getlist("label"):
         conditions.append("EXISTS (SELECT 1 FROM json_each(labels) WHERE key = ? AND value = ?)")
         values += _label(label)
     return Selection(table="projects", conditions=tuple(conditions), values=tuple(values))
-
-
-def _timestamp(name: str, text: str) -> float:
-    message = f"{name} must be an RFC 3339 time with its offset, such as 2026-03-17T10:22:14Z."
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise RefusedError(400, "invalid_filter", message) from error
-    if moment.tzinfo is None:
-        raise RefusedError(400, "invalid_filter", message)
-    return moment.timestamp()
 
 
 def _label(text: str) -> tuple[str, str]:

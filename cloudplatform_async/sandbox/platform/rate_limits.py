@@ -12,7 +12,11 @@ WINDOW = 60.0
 
 @frozen(kw_only=True)
 class Quota:
-    """What one request met: whether it is let in, and what is left. Times are in seconds."""
+    """What one request met: whether it is let in, and what is left. Times are in seconds.
+
+    Attributes:
+        reset: Until all of the limit is there again; while nothing remains, until the next request fits.
+    """
 
     allowed: bool
     limit: int
@@ -57,9 +61,10 @@ def admit(full_at: float, now: float, *, limit: int, window: float = WINDOW) -> 
     room = limit - (filled - now) / interval + 1e-6
     if room < 1:
         wait = (1 - room) * interval
-        return filled, Quota(allowed=False, limit=limit, remaining=0, reset=filled - now, retry_after=wait)
-    after = filled + interval
-    quota = Quota(allowed=True, limit=limit, remaining=int(room - 1), reset=after - now, retry_after=0.0)
+        return filled, Quota(allowed=False, limit=limit, remaining=0, reset=wait, retry_after=wait)
+    after, left = filled + interval, room - 1
+    reset = after - now if left >= 1 else (1 - left) * interval
+    quota = Quota(allowed=True, limit=limit, remaining=int(left), reset=reset, retry_after=0.0)
     return after, quota
 
 

@@ -1,18 +1,17 @@
 """The platform's whole state, shared by everything that serves it."""
 
-import time
-from collections.abc import Callable
-
 from attrs import define, field
 
 from cloudplatform_async.sandbox.api.authorization_server import AuthorizationServer
 from cloudplatform_async.sandbox.api.credentials import Credentials
-from cloudplatform_async.sandbox.platform.database import Database
+from cloudplatform_async.sandbox.platform.clock import Clock
 from cloudplatform_async.sandbox.platform.idempotency import IdempotencyMemory
 from cloudplatform_async.sandbox.platform.paging import Paging
 from cloudplatform_async.sandbox.platform.rate_limits import RateLimits
+from cloudplatform_async.sandbox.platform.schedule import Schedule
 from cloudplatform_async.sandbox.serving.faults import Faults
 from cloudplatform_async.sandbox.serving.records import Records
+from cloudplatform_async.sandbox.storage.database import Database
 
 
 @define(kw_only=True)
@@ -23,13 +22,15 @@ class Platform:
         latency: Seconds that the work of each request takes.
         api_key: The key that the sandbox tells its users.
         clock: Gives the time in seconds since the epoch.
+        schedule: What happens by itself; it is asked before the database is.
     """
 
     database: Database
     paging: Paging
     limits: RateLimits
     latency: float
-    clock: Callable[[], float] = time.time
+    clock: Clock
+    schedule: Schedule = field(init=False)
     api_key: str = field(default="", repr=False)
     credentials: Credentials = field(factory=Credentials)
     memory: IdempotencyMemory = field(factory=IdempotencyMemory)
@@ -39,3 +40,5 @@ class Platform:
 
     def __attrs_post_init__(self) -> None:
         self.authorization_server = AuthorizationServer(credentials=self.credentials)
+        self.schedule = Schedule(self.database, self.clock)
+        self.clock.when_changed(self.schedule.catch_up)

@@ -6,8 +6,9 @@ import sqlite3
 import msgspec
 
 from cloudplatform_async.sandbox.api.answers import RefusedError
-from cloudplatform_async.sandbox.platform.database import Database, Row
-from cloudplatform_async.sandbox.platform.seeds import seed_projects
+from cloudplatform_async.sandbox.storage.database import Database, Row
+from cloudplatform_async.sandbox.storage.events import append_event
+from cloudplatform_async.sandbox.storage.seeds import seed_projects
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS projects (
@@ -49,7 +50,7 @@ def insert_project(database: Database, fields: dict[str, object], now: float) ->
         rows = database.write(statement, (*values, labels, int(now), int(now)))
     except sqlite3.IntegrityError as error:
         raise _slug_taken(fields) from error
-    return _document(rows)
+    return _told(database, "created", _document(rows), values[0], now)
 
 
 def select_project(database: Database, id_: str) -> str:
@@ -75,18 +76,25 @@ def update_project(database: Database, id_: str, fields: dict[str, object], now:
         " WHERE id = ? RETURNING document"
     )
     try:
-        return _document(database.write(statement, (name, slug, status, labels, int(now), id_)))
+        rows = database.write(statement, (name, slug, status, labels, int(now), id_))
     except sqlite3.IntegrityError as error:
         raise _slug_taken(fields) from error
+    return _told(database, "updated", _document(rows), id_, now)
 
 
-def delete_project(database: Database, id_: str) -> None:
+def delete_project(database: Database, id_: str, now: float) -> None:
     """Delete a project.
 
     Raises:
         RefusedError: 404 `project_not_found`.
     """
-    _document(database.write("DELETE FROM projects WHERE id = ? RETURNING document", (id_,)))
+    rows = database.write("DELETE FROM projects WHERE id = ? RETURNING document", (id_,))
+    _told(database, "deleted", _document(rows), id_, now)
+
+
+def _told(database: Database, change: str, document: str, id_: str, now: float) -> str:
+    append_event(database, f"project.{change}", document, now, subject=id_)
+    return document
 
 
 def _document(rows: list[Row]) -> str:

@@ -1,13 +1,19 @@
-"""Projects to begin with: the same ones for the same number, on every machine."""
+"""Projects and workflows to begin with: the same ones each time, on every machine."""
 
 from collections.abc import Iterator
 
-from cloudplatform_async.sandbox.platform.database import Value
+from cloudplatform_async.sandbox.storage.database import Value
 
 FIRST_CREATED = 1_704_067_200  # 2024-01-01T00:00:00Z, in seconds since the epoch
 _AREAS = ("core", "payments", "search", "billing", "identity", "catalog", "media")
 _PARTS = ("api", "worker", "web", "gateway", "jobs")
 _TEAMS = ("blue", "green", "red")
+
+WORKFLOWS = (
+    ("wfl_build", "Build", "Builds a project from its sources."),
+    ("wfl_deploy", "Deploy", "Brings what was built to where it is used."),
+    ("wfl_report", "Report", "Sums up what a project used."),
+)
 
 
 def seed_projects(count: int) -> Iterator[tuple[Value, ...]]:
