@@ -54,6 +54,8 @@ if TYPE_CHECKING:
     )
     from cloudplatform_async.models.timestamps import AwareDatetime
     from cloudplatform_async.pagination import Drift, Page, Paginator
+    from cloudplatform_async.resources.create_many import CreateResult, CreateResults
+    from cloudplatform_async.resources.event_tail import EventTail
     from cloudplatform_async.responses import APIResponse
     from cloudplatform_async.settings import PoolLimits, RetryPolicy, Timeouts
     from cloudplatform_async.statistics import ClientStatistics
@@ -76,8 +78,11 @@ __all__ = [
     "CloudPlatformError",
     "ConfigurationError",
     "ConflictError",
+    "CreateResult",
+    "CreateResults",
     "Drift",
     "Event",
+    "EventTail",
     "InsufficientScopeError",
     "InvalidRequestError",
     "NotFoundError",
@@ -136,8 +141,11 @@ _HOMES = {
     "CloudPlatformError": "errors",
     "ConfigurationError": "errors",
     "ConflictError": "errors",
+    "CreateResult": "resources.create_many",
+    "CreateResults": "resources.create_many",
     "Drift": "pagination",
     "Event": "models",
+    "EventTail": "resources.event_tail",
     "InsufficientScopeError": "errors",
     "InvalidRequestError": "errors",
     "NotFoundError": "errors",

@@ -6,9 +6,9 @@ from os import PathLike
 from types import TracebackType
 from typing import Any, NoReturn, Self, TypeVar, overload
 
-import httpx
 from anyio import CancelScope
 from attrs import evolve
+from httpx import AsyncBaseTransport
 
 from cloudplatform_async._calls.exchange import Exchange
 from cloudplatform_async._calls.sender import Sender
@@ -21,9 +21,11 @@ from cloudplatform_async.credentials import Credentials, KeySource, TokenSource
 from cloudplatform_async.credentials.secrets import is_blank
 from cloudplatform_async.environment import BASE_URL, choose_credentials, read_environment
 from cloudplatform_async.errors import ConfigurationError
+from cloudplatform_async.resources.events import Events
 from cloudplatform_async.resources.operations import any_operation
 from cloudplatform_async.resources.projects import Projects
 from cloudplatform_async.resources.usage import UsageMetrics
+from cloudplatform_async.resources.workflows import Workflows
 from cloudplatform_async.responses import APIResponse
 from cloudplatform_async.settings import DEFAULT_BASE_URL, PoolLimits, RetryPolicy, Timeouts, parse_base_url
 from cloudplatform_async.statistics import ClientStatistics
@@ -62,6 +64,8 @@ class AsyncClient:
 
     projects: Projects
     usage: UsageMetrics
+    workflows: Workflows
+    events: Events
 
     def __init__(
         self,
@@ -73,7 +77,7 @@ class AsyncClient:
         timeout: Timeouts | float | None = None,
         retries: RetryPolicy | None = None,
         limits: PoolLimits | None = None,
-        transport: httpx.AsyncBaseTransport | None = None,
+        transport: AsyncBaseTransport | None = None,
         max_response_bytes: int = 64 * 2**20,
     ) -> None:
         found = read_environment(env_file)
@@ -96,6 +100,8 @@ class AsyncClient:
         self._sender = sender
         self.projects = Projects(sender)
         self.usage = UsageMetrics(sender)
+        self.workflows = Workflows(sender)
+        self.events = Events(sender)
 
     def with_options(
         self,
@@ -270,14 +276,12 @@ def _authentication(credentials: Credentials, state: SharedState) -> Authenticat
     return Authentication(credentials, state.transport, state.background, user_agent=USER_AGENT)
 
 
-def _transport(
-    transport: httpx.AsyncBaseTransport | None, limits: PoolLimits | None
-) -> httpx.AsyncBaseTransport:
+def _transport(transport: AsyncBaseTransport | None, limits: PoolLimits | None) -> AsyncBaseTransport:
     if transport is None:
         return PooledTransport(limits=_instance("limits", limits, PoolLimits))
     if limits is not None:
         raise ConfigurationError("limits= are the default transport's; give them to your own transport=.")
-    return _instance("transport", transport, httpx.AsyncBaseTransport)
+    return _instance("transport", transport, AsyncBaseTransport)
 
 
 def _timeouts(value: Timeouts | float | None) -> Timeouts | None:

@@ -26,7 +26,10 @@ CloudPlatformError
 └── WorkflowFailedError
 """
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+if TYPE_CHECKING:
+    from cloudplatform_async.models.workflows import WorkflowRun
 
 Outcome = Literal["not_sent", "rejected", "unknown"]
 """What became of a whole call on the server: surely nothing, refused, or possibly done."""
@@ -178,4 +181,12 @@ class WebhookVerificationError(CloudPlatformError):
 
 
 class WorkflowFailedError(CloudPlatformError):
-    """A workflow run ended, and not with success."""
+    """A workflow run ended, and not with success.
+
+    Attributes:
+        run: As it ended.
+    """
+
+    def __init__(self, message: str = "", *, run: "WorkflowRun | None" = None, **context: Any) -> None:
+        super().__init__(message, **context)
+        self.run = cast("WorkflowRun", run)  # left out only where a copy is made, and set then

@@ -3,18 +3,21 @@
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, Final, TypedDict, TypeVar, Unpack, overload
 
 from attrs import frozen
+from msgspec.structs import replace
 
 from cloudplatform_async._calls.sender import Sender
 from cloudplatform_async._paging.source import Page, PageSource
 from cloudplatform_async._protocol.conversion import nothing, payload_decoder
-from cloudplatform_async._protocol.encoding import Query, json_body, path_of
+from cloudplatform_async._protocol.encoding import Query, checked_headers, json_body, path_of
 from cloudplatform_async._protocol.idempotency import AUTO, IdempotencyKey
 from cloudplatform_async.errors import InvalidRequestError
 from cloudplatform_async.models.projects import Project, ProjectStatus
 from cloudplatform_async.pagination import Paginator
+from cloudplatform_async.resources.create_many import CreateResults, Items, create_many
 from cloudplatform_async.resources.operations import one_page, operation, page_source
 
 T = TypeVar("T")
@@ -164,16 +167,45 @@ class Projects:
         Example:
             >>> project = await client.projects.create(name="Payments", slug="payments")  # doctest: +SKIP
         """
-        body = _given(name=name, slug=slug, labels=labels)
+        return await self._create((), name=name, slug=slug, labels=labels, idempotency_key=idempotency_key)
+
+    async def _create(
+        self, headers: tuple[tuple[str, str], ...], *, idempotency_key: IdempotencyKey, **fields: object
+    ) -> Project:
         call = operation(
             "POST",
             "/projects",
             _WRITE,
             payload_decoder(Project),
-            body=json_body(body),
+            body=json_body(_given(**fields)),
             idempotency_key=idempotency_key,
         )
-        return (await self._sender.send(call)).data
+        return (await self._sender.send(replace(call, headers=headers))).data
+
+    def create_many(
+        self, items: Items, *, concurrency: int = 16, headers: Mapping[str, str] | None = None
+    ) -> CreateResults:
+        """Create many projects side by side; a failure is a result, and stops nothing.
+
+        Args:
+            items: Mappings of ``create``'s arguments: an iterable, or an async iterable; they are read as
+                there is room for them. One with an ``idempotency_key`` keeps it.
+            concurrency: Most items under way or waiting for their results to be taken, from 1.
+            headers: Of each call.
+
+        Returns:
+            A ``CreateResult`` for each item, in their order. Nothing is sent before the first is asked for.
+
+        Raises:
+            InvalidRequestError: At once, for arguments that the platform could never accept.
+
+        Example:
+            >>> async for result in client.projects.create_many(rows):  # doctest: +SKIP
+            ...     print(result.project or result.error, result.outcome)
+        """
+        checked = checked_headers(headers)
+        create = partial(self._create, checked)
+        return create_many(create, items, concurrency=concurrency, background=self._sender.state.background)
 
     async def get(self, id: str) -> Project:  # noqa: A002 - the platform's own word
         """Fetch one project.

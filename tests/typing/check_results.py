@@ -10,11 +10,16 @@ from cloudplatform_async import (
     APIResponse,
     AsyncClient,
     ClientStatistics,
+    CreateResult,
     Drift,
     Page,
     Paginator,
     Project,
+    ProjectEvent,
     Usage,
+    WorkflowFailedError,
+    WorkflowRun,
+    WorkflowRunFailed,
 )
 
 
@@ -61,6 +66,37 @@ async def usage(client: AsyncClient) -> None:
     windows: AsyncIterator[Usage] = client.usage.iter_windows(day, day)
     async for window in windows:
         assert_type(window, Usage)
+
+
+async def workflows(client: AsyncClient) -> None:
+    """Runs, and the error that holds one."""
+    run = await client.workflows.trigger("wfl_build", inputs={"ref": "main"})
+    assert_type(run, WorkflowRun)
+    assert_type(client.workflows.iter_runs("wfl_build"), Paginator[WorkflowRun])
+    try:
+        assert_type(await client.workflows.wait(run, timeout=5), WorkflowRun)
+    except WorkflowFailedError as error:
+        assert_type(error.run, WorkflowRun)
+
+
+async def events(client: AsyncClient) -> None:
+    """The class of an event says what its data is."""
+    assert_type(client.events.iter_all(model=dict), Paginator[dict[str, Any]])
+    async for event in client.events.tail(type="project.*"):
+        match event:
+            case ProjectEvent(data=project):
+                assert_type(project, Project)
+            case WorkflowRunFailed():
+                assert_type(event.data, WorkflowRun)
+            case _:
+                assert_type(event.data, dict[str, Any] | Project | WorkflowRun)
+
+
+async def many(client: AsyncClient) -> None:
+    """Results, from any iterable of mappings."""
+    async for result in client.projects.create_many([{"name": "n", "slug": "s"}], concurrency=4):
+        assert_type(result, CreateResult)
+        assert_type(result.project, Project | None)
 
 
 async def requests(client: AsyncClient) -> None:
