@@ -143,8 +143,12 @@ function requestDetail(request) {
       hasPython ? copyButton("Copy as Python", () => asPython(request), "copy-python") : null,
       el("span", { class: "id" }, request.id),
     ),
-    el("pre", { tabindex: 0 }, [`${request.method} ${target(request)}`, ...headers].join("\n")),
-    request.body ? el("pre", { tabindex: 0 }, indented(request.body)) : null,
+    el(
+      "div",
+      { class: "parts" },
+      el("pre", { tabindex: 0 }, [`${request.method} ${target(request)}`, ...headers].join("\n")),
+      request.body ? el("pre", { tabindex: 0 }, indented(request.body)) : null,
+    ),
   ];
 }
 
@@ -338,7 +342,7 @@ function showProjects({ total, data }) {
 
 // Usage
 
-const CHART = { height: 116, top: 8, bottom: 22, gap: 8, label: 52 };
+const CHART = { height: 116, top: 8, bottom: 22, gap: 8, widest: 40, label: 52 };
 
 function showUsage(days) {
   state.usage = days;
@@ -362,8 +366,9 @@ function dayBar(day, index, hasLabel, { step, highest }) {
   const base = CHART.height - CHART.bottom;
   const left = index * step;
   const tall = (number) => (number ? Math.max(3, ((base - CHART.top) * number) / highest) : 0);
+  const width = Math.min(step - CHART.gap, CHART.widest);
   const bar = (kind, size) =>
-    svg("rect", { class: kind, x: left + CHART.gap / 2, y: base - size, width: step - CHART.gap, height: size, rx: 2 });
+    svg("rect", { class: kind, x: left + (step - width) / 2, y: base - size, width, height: size, rx: 2 });
   return svg(
     "g",
     {},
@@ -383,9 +388,9 @@ const dayLabel = (day) => moment(`${day}T00:00:00Z`).toLocaleDateString("en-GB",
 
 const API_PATHS = "/v1/*";
 const SWITCHES = [
-  { id: "503", name: "503", help: "Nothing is done", fault: { kind: "status", status: 503 } },
-  { id: "429", name: "429", help: "Too many requests; wait 2 s", fault: { kind: "status", status: 429, headers: { "retry-after": "2" } } },
-  { id: "lost_answer", name: "Lost answer", help: "Done, but the client never hears of it", fault: { kind: "lost_answer" } },
+  { id: "503", name: "503 Unavailable", help: "Nothing is done", fault: { kind: "status", status: 503 } },
+  { id: "429", name: "429 Too many requests", help: "Retry after 2 s", fault: { kind: "status", status: 429, headers: { "retry-after": "2" } } },
+  { id: "lost_answer", name: "Lost answer", help: "Done, and nobody hears of it", fault: { kind: "lost_answer" } },
   { id: "reset", name: "Connection reset", help: "Nothing is done", fault: { kind: "reset" } },
   { id: "hang", name: "Silence", help: "No answer until the client leaves", fault: { kind: "hang" } },
 ];
