@@ -51,6 +51,31 @@ def test_names_are_text_whatever_they_contain(page: Any, api: httpx.Client) -> N
     assert page.title() == title
 
 
+def test_one_button_creates_and_triggers(page: Any, sandbox: Sandbox) -> None:
+    """Project, run and events appear as they come to be; the run's end too, once the clock was advanced."""
+    page.get_by_test_id("freeze").check()
+    page.get_by_test_id("create-project").click()
+    page.locator(".runs .row").wait_for()
+    run = page.locator(".runs .row .mono").inner_text()
+    assert run.startswith("run_")
+    page.locator(".events .type", has_text="project.created").wait_for()
+    page.locator(".runs .dot", has_text="running").wait_for()
+    page.get_by_role("button", name="Advance by one minute").click()
+    page.locator(".runs .dot", has_text="succeeded").wait_for()
+    page.locator(".events .type", has_text="workflow.run.succeeded").wait_for()
+    page.locator(".runs summary").click()
+    assert f'"id": "{run}"' in page.locator(".runs .detail pre").inner_text()
+
+
+def test_a_failure_is_told(page: Any, sandbox: Sandbox) -> None:
+    """With what was asked and what the platform answered."""
+    sandbox.faults.add(status=503, times=1)
+    page.keyboard.press("c")
+    toast = page.locator(".toast.bad")
+    toast.wait_for()
+    assert toast.inner_text() == "POST /v1/projects: 503 scripted_fault. This answer was scripted."
+
+
 def test_a_switch_scripts_a_fault_and_takes_it_back(page: Any, api: httpx.Client, sandbox: Sandbox) -> None:
     """The next request meets it; a fault that a program scripted shows too."""
     switch = page.get_by_test_id("fault-503")

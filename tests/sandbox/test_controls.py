@@ -95,6 +95,22 @@ async def test_settings_are_changed_over_http(sandbox: Sandbox, control: httpx.A
 
 
 @anyio_test
+async def test_the_clock_is_turned_over_http(sandbox: Sandbox, control: httpx.AsyncClient) -> None:
+    """It is frozen, advanced and let run again; what is out of range changes nothing."""
+    ahead = (await control.post("/_sandbox/clock", json={"advance": 3600})).json()
+    assert ahead == {"frozen_at": None, "offset": pytest.approx(3600, abs=1)}
+    frozen = (await control.post("/_sandbox/clock", json={"frozen": True, "advance": 60})).json()
+    assert (frozen["frozen_at"], sandbox.clock.frozen) == (sandbox.clock(), True)
+    again = (await control.post("/_sandbox/clock", json={"frozen": True})).json()
+    assert again == (await control.get("/_sandbox/clock")).json() == frozen
+    for wrong in ({"advance": -1}, {"frozen": "yes"}, {"back": 1}):
+        assert (await control.post("/_sandbox/clock", json=wrong)).status_code == 422
+    assert sandbox.clock() == frozen["frozen_at"]
+    await control.post("/_sandbox/clock", json={"frozen": False})
+    assert not sandbox.clock.frozen
+
+
+@anyio_test
 async def test_the_endpoint_of_the_page_answers_as_it_is_set(control: httpx.AsyncClient) -> None:
     """204, or 500 while it is to fail."""
     statuses = []
@@ -147,5 +163,5 @@ def test_the_stream_begins_with_everything_and_goes_on_with_what_changed(served)
         first = json.loads(next(lines))
         httpx.post(f"{origin}/_sandbox/faults", json={"delay": 1})
         second = json.loads(next(lines))
-    assert {"settings", "faults", "projects", "requests", "usage"} <= first.keys()
+    assert first.keys() >= {"settings", "faults", "clock", "projects", "runs", "events", "requests", "usage"}
     assert {name: len(section) for name, section in second.items()} == {"faults": 1}

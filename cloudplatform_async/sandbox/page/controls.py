@@ -1,5 +1,6 @@
-"""How programs and the page steer the sandbox over HTTP: faults, latency, and the page's own endpoint."""
+"""How programs and the page steer the sandbox over HTTP: faults, latency, clock, the page's own endpoint."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, TypeAlias, TypeVar
 
@@ -42,6 +43,13 @@ class SettingsDocument(msgspec.Struct, kw_only=True, forbid_unknown_fields=True)
     endpoint_fails: bool | None = None
 
 
+class ClockDocument(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """What the clock is to do: stand still or run, then advance by seconds."""
+
+    frozen: bool | None = None
+    advance: _NotNegative = 0.0
+
+
 @define
 class Controls:
     """The switches.
@@ -58,6 +66,7 @@ class Controls:
         yield _route("/_sandbox/faults", GET=self._list, POST=self._add, DELETE=self._clear)
         yield _route("/_sandbox/faults/{id}", DELETE=self._remove)
         yield _route("/_sandbox/settings", GET=self._settings, PATCH=self._set)
+        yield _route("/_sandbox/clock", GET=self._clock, POST=self._turn)
         yield _route("/_sandbox/endpoint", POST=self._receive)
 
     def faults(self) -> list[Mapping[str, object]]:
@@ -67,6 +76,13 @@ class Controls:
     def settings(self) -> Mapping[str, object]:
         """The settings as JSON values."""
         return {"latency": self._platform.latency, "endpoint_fails": self.endpoint_fails}
+
+    def clock(self) -> Mapping[str, object]:
+        """The clock as JSON: where it stands still, else by how many seconds it is ahead of real time."""
+        clock = self._platform.clock
+        if clock.frozen:
+            return {"frozen_at": clock(), "offset": None}
+        return {"frozen_at": None, "offset": round(clock() - time.time(), 1)}
 
     def _list(self, _request: Request, _body: bytes) -> Answer:
         return json_answer({"data": self.faults()})
@@ -104,6 +120,17 @@ class Controls:
         if change.endpoint_fails is not None:
             self.endpoint_fails = change.endpoint_fails
         return json_answer(self.settings())
+
+    def _clock(self, _request: Request, _body: bytes) -> Answer:
+        return json_answer(self.clock())
+
+    def _turn(self, request: Request, body: bytes) -> Answer:
+        change = _read(request, body, ClockDocument)
+        clock = self._platform.clock
+        if change.frozen is not None and change.frozen != clock.frozen:
+            (clock.freeze if change.frozen else clock.resume)()
+        clock.advance(change.advance)
+        return json_answer(self.clock())
 
     def _receive(self, _request: Request, _body: bytes) -> Answer:
         return Answer(status=500 if self.endpoint_fails else 204)

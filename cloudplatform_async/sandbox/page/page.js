@@ -133,7 +133,8 @@ function statusKind(status) {
 }
 
 function requestDetail(request) {
-  const headers = Object.entries(request.headers).map(([name, value]) => `${name}: ${value}`);
+  const told = Object.entries(request.headers).filter(([name]) => !name.startsWith("sec-"));
+  const headers = told.map(([name, value]) => `${name}: ${value}`);
   const hasPython = request.path.startsWith("/v1/");
   return [
     el(
@@ -517,7 +518,7 @@ const NAMES = [
 async function createTriggerDeliver() {
   const [first, second] = NAMES.map((words) => words[Math.floor(Math.random() * words.length)]);
   const slug = `${first}-${second}-${Date.now().toString(36)}`.toLowerCase();
-  if (!state.webhooks?.some((webhook) => webhook.url === ENDPOINT)) {
+  if (state.webhooks && !state.webhooks.some((webhook) => webhook.url === ENDPOINT)) {
     await call("POST", "webhooks", { url: ENDPOINT, description: "The endpoint of this page" });
   }
   const project = await call("POST", "projects", { name: `${first} ${second}`, slug });

@@ -11,7 +11,7 @@ from cloudplatform_async.sandbox.page.controls import Controls
 from cloudplatform_async.sandbox.platform.state import Platform
 from cloudplatform_async.sandbox.serving.records import ServedRequest
 
-PROJECTS = 50
+ROWS = 50
 REQUESTS = 200
 DAYS = 14
 TICK = 0.2  # seconds between two looks at what changed: to a person this is at once
@@ -49,10 +49,14 @@ class Snapshots:
             await anyio.sleep(TICK)
 
     def _sections(self) -> Mapping[str, Callable[[], object]]:
+        self._platform.schedule.catch_up()
         return {
             "settings": self._settings,
             "faults": self._controls.faults,
-            "projects": self._projects,
+            "clock": self._controls.clock,
+            "projects": lambda: self._newest("projects"),
+            "runs": lambda: self._newest("runs"),
+            "events": lambda: self._newest("events"),
             "requests": self._requests,
             "usage": self._usage,
         }
@@ -67,10 +71,11 @@ class Snapshots:
             "rate_limit": self._platform.limits.limit,
         }
 
-    def _projects(self) -> object:
+    def _newest(self, table: str) -> object:
         database = self._platform.database
-        rows = database.read("SELECT document FROM projects ORDER BY seq DESC LIMIT ?", (PROJECTS,))
-        total = database.total("SELECT count(*) FROM projects")
+        select = f"SELECT document FROM {table} ORDER BY seq DESC LIMIT ?"  # noqa: S608 - constant names
+        rows = database.read(select, (ROWS,))
+        total = database.total(f"SELECT count(*) FROM {table}")  # noqa: S608 - constant names
         return {"total": total, "data": [msgspec.Raw(row[0].encode()) for row in rows]}
 
     def _requests(self) -> object:
