@@ -1,17 +1,16 @@
 """Walks a list item by item or page by page, lazily, with pages fetched ahead of the consumer."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from math import inf
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
-from attrs import evolve
 from msgspec.structs import replace
 
 from cloudplatform_async._paging.overlap import Drift
-from cloudplatform_async._paging.source import Fetched, Page, PageSource
+from cloudplatform_async._paging.source import Fetched, ItemSource, Page, Source
 from cloudplatform_async._paging.stream import PageStream
-from cloudplatform_async._protocol.checkpoints import Checkpoint, decode_checkpoint, list_identity
+from cloudplatform_async._protocol.checkpoints import Checkpoint, decode_checkpoint
 from cloudplatform_async._protocol.encoding import whole_number
 from cloudplatform_async._protocol.page_walk import Position
 from cloudplatform_async.errors import CloudPlatformError
@@ -20,6 +19,9 @@ __all__ = ["Drift", "Page", "Pages", "Paginator"]
 
 T = TypeVar("T")
 _R = TypeVar("_R")
+
+PAGE_SIZE = 100
+"""Items that a walk asks for at a time unless told otherwise: the most that the platform gives."""
 
 
 class Paginator(Generic[T]):
@@ -40,26 +42,49 @@ class Paginator(Generic[T]):
 
     def __init__(
         self,
-        source: PageSource[T],
+        source: Source[T],
         *,
+        page_size: int | None = None,
         ahead: int = 1,
         max_items: int | None = None,
         resume_from: str | None = None,
     ) -> None:
-        self._identity = list_identity(source.path, source.query)
-        start = Checkpoint(position=Position(), offset=0, limit=source.limit)
+        size = page_size if page_size is not None else source.limit or PAGE_SIZE
+        limit = whole_number("page_size", size, least=1)
+        self._identity = source.identity
+        start = Checkpoint(position=Position(), offset=0, limit=limit)
         if resume_from is not None:
-            start = decode_checkpoint(resume_from, self._identity, source.limit)
-            source = evolve(source, limit=start.limit)
-        self._limit = start.limit
-        self._stream = PageStream(source, start.position, whole_number("ahead", ahead, least=0))
+            asked = None if limit == PAGE_SIZE else limit
+            start = decode_checkpoint(resume_from, self._identity, asked)
+        self._source = source if start.limit == source.limit else source.sized(start.limit)
+        self._ahead = whole_number("ahead", ahead, least=0)
         self._left = inf if max_items is None else whole_number("max_items", max_items, least=0)
+        self._has_begun = False  # the first item was found
+        self._is_closed = False
+        self._stand_at(start)
+
+    def _stand_at(self, start: Checkpoint) -> None:
+        """Begin, or begin again, after the items that a checkpoint says were handed out."""
+        self._limit = start.limit
+        self._stream = PageStream(self._source, start.position, self._ahead)
         self._rows: list[T] = []  # of the current page, still to be handed out; the next one is the last
         self._held: list[T] = []  # behind them: all but the first item of a walk, which is asked for alone
-        self._has_begun = False  # the first item was found
         self._size = 0  # of the current page, without what was not to be handed out
         self._places: list[int] | None = None  # of its rows on the page, where that has gaps
         self._base = self._skip = start.offset
+        self._taken = 0
+
+    @staticmethod
+    def of(items: Iterable[_R], *, page_size: int = 100) -> "Paginator[_R]":
+        """Make a walk of items that are there already, for tests of what consumes one.
+
+        Example:
+            >>> import anyio
+            >>> from cloudplatform_async import Paginator
+            >>> anyio.run(Paginator.of(["a", "b"]).collect)
+            ['a', 'b']
+        """
+        return Paginator(ItemSource(items=list(items)), page_size=page_size)
 
     def __aiter__(self) -> Self:
         return self
@@ -81,14 +106,42 @@ class Paginator(Generic[T]):
         """
         return await anext(self, None)
 
+    async def peek(self) -> T | None:
+        """Look at the next item, and leave it to be handed out; ``None`` where there is none."""
+        while not self._rows:
+            if not await self._more():
+                return None
+        return self._rows[-1]
+
     async def collect(self) -> list[T]:
-        """Hand out all the items that are left, as one list in memory."""
-        return [item async for page in self.pages() for item in page.items]
+        """Hand out all the items that are left, as one list in memory.
+
+        All or none: after an error or a cancel the walk stands where it stood, and so does the error's
+        ``checkpoint``.
+        """
+        start, left, items = self._standing(), self._left, None
+        try:
+            items = [item async for page in self.pages() for item in page.items]
+            return items
+        except CloudPlatformError as error:
+            error.checkpoint = start.encode(self._identity)
+            raise
+        finally:
+            if items is None and not self._is_closed:
+                self._stream.stop()
+                self._left = left
+                self._stand_at(start)
+
+    @property
+    def total(self) -> int | None:
+        """Items in the whole list, as its latest page counted them; ``None`` before, and without a count."""
+        total = self._stream.current.facts.total if self._stream.current else None
+        return total if total is not None and total >= self._taken else None
 
     @property
     def drift(self) -> Drift:
         """How the list has moved during the walk so far."""
-        return self._stream.drift
+        return self._stream.overlap.drift
 
     @property
     def checkpoint(self) -> str:
@@ -97,15 +150,22 @@ class Paginator(Generic[T]):
         Plain opaque text; pass it as ``resume_from=`` to the same list with the same filters, in this
         process or another. It fixes the page size.
         """
+        return self._standing().encode(self._identity)
+
+    def _standing(self) -> Checkpoint:
+        return Checkpoint(position=self._stream.position, offset=self._done, limit=self._limit)
+
+    @property
+    def _done(self) -> int:
+        """Items of the current page up to the last one handed out."""
         index = self._size - len(self._rows) - len(self._held)
-        done = self._base + index
         if self._places is not None and index:
-            done = self._places[index - 1] + 1
-        checkpoint = Checkpoint(position=self._stream.position, offset=done, limit=self._limit)
-        return checkpoint.encode(self._identity)
+            return self._places[index - 1] + 1
+        return self._base + index
 
     async def aclose(self) -> None:
         """End the walk, and wait until nothing of it is under way."""
+        self._is_closed = True
         self._left = 0
         self._size -= len(self._rows) + len(self._held)
         self._rows, self._held = [], []
@@ -132,6 +192,8 @@ class Paginator(Generic[T]):
         From the second page on it fetches ahead, so that a consumer may dwell on any item.
         """
         while self._left > 0:
+            if self._stream.current is not None and self._stream.current.fault is not None:
+                self._skip = self._done  # once it is raised, the same page is fetched again
             fetched = await self._checked(self._stream.turn())
             if fetched is None:
                 return False
@@ -161,6 +223,7 @@ class Paginator(Generic[T]):
         self._base, self._skip = self._skip, 0
         rows, self._places = fetched.page.items, fetched.places
         if self._places is not None:
+            self._places = [place for place in self._places if place >= self._base]
             rows[:] = [rows[place] for place in self._places]
         elif self._base:
             del rows[: self._base]
@@ -169,6 +232,7 @@ class Paginator(Generic[T]):
         rows.reverse()
         self._rows, self._size = rows, len(rows)
         self._left -= len(rows)
+        self._taken += len(rows)
         if not self._left:
             self._stream.stop()
 

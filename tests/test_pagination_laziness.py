@@ -117,7 +117,7 @@ async def test_a_consumer_that_never_pauses_has_its_next_page_under_way_too(
 
 def _page(peer: Peer, request: bytes) -> None:
     """Answer with a numbered page of two items; there are three pages."""
-    number = int(request.partition(b"page=")[2].partition(b" ")[0] or 1)
+    number = int(request.partition(b"page=")[2].partition(b"&")[0] or 1)
     whole = answer(names(6)[2 * number - 2 : 2 * number], meta={"page": number, "limit": 2, "total": 6})
     peer.transport.write(
         b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(whole.content), whole.content)

@@ -30,7 +30,7 @@ def test_any_pages_give_what_a_search_of_the_last_few_gives(pages: list[list[Any
     overlap, found = Overlap(PAGES), list[list[Any] | None]()
     for page in pages:
         try:
-            places = overlap.places_of_new([{"id": each} for each in page], None)
+            places = overlap.places_of_new([{"id": each} for each in page], 100)
         except PaginationLoopError:
             found.append(None)
             break

@@ -35,14 +35,27 @@ class Overlap:
         self._seen: set[Hashable] = set()  # on the recent pages
         self._is_mixed = False  # some id stands on more than one of them, or has none
         self._total: int | None = None
+        self._marks: set[int] = set()  # of all pages, where the server does not say which they are
 
-    def places_of_new(self, items: Sequence[Any], total: int | None) -> list[int] | None:
+    def places_of_new(
+        self, items: Sequence[Any], total: int | None, *, is_whole: bool = True, is_certain: bool = True
+    ) -> list[int] | None:
         """Tell which items of the next page are new; ``None`` where all are.
+
+        Args:
+            items: Of the page.
+            total: Of the list, at that moment.
+            is_whole: ``False`` for a page that will be fetched again.
+            is_certain: The server says which page this is, and how many there are: the walk will end.
 
         Raises:
             PaginationLoopError: For a whole page that came before, in a list that has not grown by as much.
         """
         ids = _ids_of(items)
+        if not is_whole:
+            return self._places(ids)
+        if not is_certain and items:
+            self._check_circle(_set_of(ids) or repr(items))
         grown = 0 if total is None or self._total is None else total - self._total
         places = None if self._add(ids) else self._compared(ids, grown)
         self._remember(ids)
@@ -53,6 +66,13 @@ class Overlap:
                 repeated=self.drift.repeated + repeated, missed=self.drift.missed + max(0, -grown)
             )
         return places
+
+    def _check_circle(self, page: Hashable) -> None:
+        """Refuse a page that came before, however long ago."""
+        mark = hash(page)
+        if mark in self._marks:
+            raise PaginationLoopError("The server repeats itself: it gave a whole page a second time.")
+        self._marks.add(mark)
 
     def _add(self, ids: list[Any]) -> bool:
         """Take in ids, and tell whether each was new."""
@@ -66,13 +86,17 @@ class Overlap:
     def _compared(self, ids: list[Any], grown: int) -> list[int] | None:
         """Look closely at a page that has something in common with those before, or with itself."""
         self._is_mixed = True
-        page, before = _set_of(ids), [_set_of(each) for each in self._recent]
-        if page and page in before and grown < len(page):
+        page = _set_of(ids)
+        if page and grown < len(page) and any(page == _set_of(each) for each in self._recent):
             raise PaginationLoopError("The server repeats itself: it gave a whole page a second time.")
-        if all(page.isdisjoint(each) for each in before):
+        return self._places(ids)
+
+    def _places(self, ids: list[Any]) -> list[int] | None:
+        """Tell where ids stand that are on no recent page; ``None`` where none is."""
+        before = frozenset[Hashable]().union(*map(_set_of, self._recent))
+        if _set_of(ids).isdisjoint(before):
             return None
-        seen = frozenset[Hashable]().union(*before)
-        return [place for place, each in enumerate(ids) if each not in seen]
+        return [place for place, each in enumerate(ids) if each not in before]
 
     def _remember(self, ids: list[Any]) -> None:
         self._recent.append(ids)

@@ -1,27 +1,29 @@
-"""Fetches the pages of one list: from a position to a page, and from a page to the next position."""
+"""Where the pages of a walk come from: a list of the platform, or items that are there already."""
 
-from collections.abc import Mapping
-from typing import Any, Generic, TypeVar
+from collections.abc import Iterator, Sequence
+from typing import Generic, Protocol, Self, TypeVar
 
-from attrs import Factory, field, frozen
+from attrs import Factory, evolve, field, frozen
 from msgspec import Struct
 from msgspec.structs import replace
 
 from cloudplatform_async._calls.sender import Sender
-from cloudplatform_async._paging.window import Errand
 from cloudplatform_async._protocol.calls import Call, Decode, group_of, target_of
-from cloudplatform_async._protocol.conversion import page_decoder
+from cloudplatform_async._protocol.checkpoints import list_identity
+from cloudplatform_async._protocol.conversion import Rows, page_decoder
 from cloudplatform_async._protocol.encoding import quoted
 from cloudplatform_async._protocol.links import follow
-from cloudplatform_async._protocol.page_walk import PageFacts, Position, Walk, facts_of, next_position
-from cloudplatform_async._protocol.responses import Answer
-from cloudplatform_async.errors import PaginationLoopError
+from cloudplatform_async._protocol.page_walk import PageFacts, Position, next_position
+from cloudplatform_async._runtime.background import Background
+from cloudplatform_async.errors import CloudPlatformError, PaginationError, ResponseDecodeError
+from cloudplatform_async.responses import APIResponse
+from cloudplatform_async.settings import Timeouts
 
 T = TypeVar("T")
 
 
 class Page(Struct, Generic[T], frozen=True, kw_only=True):
-    """One page of a list.
+    """One page of a list: iterable, and as long as it has items.
 
     Attributes:
         items: In the server's order.
@@ -41,6 +43,12 @@ class Page(Struct, Generic[T], frozen=True, kw_only=True):
     has_more: bool = False
     request_id: str | None = None
 
+    def __iter__(self) -> Iterator[T]:
+        return iter(self.items)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
 
 class Fetched(Struct, Generic[T], eq=False, kw_only=True):
     """A page on its way through a walk.
@@ -49,8 +57,8 @@ class Fetched(Struct, Generic[T], eq=False, kw_only=True):
         page: For the consumer.
         asked: Where it was asked for.
         facts: What its answer said about the rest of the list.
-        target: Path and query of its request.
-        following: Where the next page is, once that is known.
+        fault: Of the row behind its items, which cannot be read.
+        following: Where the next page is, once that is known; an error where it must not be followed.
         is_followed: That is known.
         places: Of the items that are new, where some came on an earlier page too.
     """
@@ -58,33 +66,52 @@ class Fetched(Struct, Generic[T], eq=False, kw_only=True):
     page: Page[T]
     asked: Position
     facts: PageFacts
-    target: str
-    following: Position | None = None
+    fault: CloudPlatformError | None = None
+    following: Position | PaginationError | None = None
     is_followed: bool = False
     places: list[int] | None = None
 
 
-def _reader(model: type[T]) -> Decode[tuple[list[T], PageFacts]]:
-    decode = page_decoder(model)
+class Source(Protocol[T]):
+    """What a walk asks for its pages."""
 
-    def read(answer: Answer) -> tuple[tuple[list[T], PageFacts], Mapping[str, Any]]:
-        envelope = decode(answer)
-        return (envelope.data, facts_of(envelope, answer.headers)), {}
+    @property
+    def identity(self) -> str:
+        """Names the list in a checkpoint."""
+        ...
 
-    return read
+    @property
+    def limit(self) -> int | None:
+        """Page size to ask for."""
+        ...
+
+    @property
+    def background(self) -> Background | None:
+        """Runs what is fetched ahead; ``None`` where that would gain nothing."""
+        ...
+
+    def sized(self, limit: int | None) -> Self:
+        """Give the same list in pages of another size."""
+        ...
+
+    async def fetch(self, position: Position) -> Fetched[T]:
+        """Fetch the page at a position."""
+        ...
 
 
 @frozen(eq=False, repr=False, kw_only=True)
 class PageSource(Generic[T]):
-    """One list with its filters.
+    """One list of the platform with its filters.
 
     Attributes:
         sender: Of the client or view.
         path: Encoded, below the version prefix.
         query: Encoded filters.
-        scope: That an access token must have.
+        scope: That an access token must have, if any.
         model: Of an item.
         limit: Page size to ask for.
+        headers: Of the caller, checked.
+        timeouts: Of each request; ``None`` takes the client's.
     """
 
     sender: Sender
@@ -92,50 +119,62 @@ class PageSource(Generic[T]):
     query: str
     scope: str | None
     model: type[T]
-    limit: int | None
-    _walk: Walk = field(init=False, default=Factory(lambda self: Walk(limit=self.limit), takes_self=True))
+    limit: int | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    timeouts: Timeouts | None = None
     _group: str = field(init=False, default=Factory(lambda self: group_of(self.path), takes_self=True))
-    _read: Decode[tuple[list[T], PageFacts]] = field(
-        init=False, default=Factory(lambda self: _reader(self.model), takes_self=True)
+    _decode: Decode[Rows[T]] = field(
+        init=False, default=Factory(lambda self: page_decoder(self.model), takes_self=True)
     )
 
+    @property
+    def identity(self) -> str:
+        """Names path and filters without showing them."""
+        return list_identity(self.path, self.query)
+
+    @property
+    def background(self) -> Background:
+        """The client's."""
+        return self.sender.state.background
+
+    def sized(self, limit: int | None) -> Self:
+        """Give the same list in pages of another size."""
+        return evolve(self, limit=limit)
+
     async def fetch(self, position: Position) -> Fetched[T]:
-        """Fetch the page at a position."""
-        target = self._target(position)
-        group = self._group if position.link is None else group_of(target)
-        response = await self.sender.send(
-            Call(method="GET", target=target, group=group, scope=self.scope, decode=self._read)
-        )
-        rows, facts = response.data
-        page = self._page(rows, facts, position, response.request_id)
-        return Fetched(page=page, asked=position, facts=facts, target=target)
-
-    async def fetch_after(self, errand: Errand["Fetched[T] | None"]) -> Fetched[T] | None:
-        """Fetch the page after one that is still on its way; ``None`` where that one fails."""
-        await errand.ended()
-        before = errand.results[0] if errand.results else None
-        position = next_position(before.asked, self._facts(before), self.limit) if before else None
-        return await self.fetch(position) if position else None
-
-    def follow(self, fetched: Fetched[T]) -> Position | None:
-        """Tell where the next page is, advancing the walk once for each page; ``None`` after the last.
+        """Fetch the page at a position.
 
         Raises:
-            PaginationError: When it must not be followed.
+            PaginationError: For a link that leads elsewhere; nothing is sent there.
         """
-        if not fetched.is_followed:
-            following = self._walk.advance(fetched.asked, self._facts(fetched))
-            if following == fetched.asked:  # of a walk that was resumed there, whose memory begins with it
-                raise PaginationLoopError(f"The server repeats itself: {following} follows itself.")
-            fetched.following, fetched.is_followed = following, True
-        return fetched.following
+        target = self._target(position)
+        call = Call(
+            method="GET",
+            target=target,
+            group=self._group if position.link is None else group_of(target),
+            scope=self.scope,
+            decode=self._decode,
+            headers=self.headers,
+            timeouts=self.timeouts,
+        )
+        response = await self.sender.send(call)
+        rows = response.data
+        fetched = Fetched(
+            page=page_of(rows.items, rows.facts, position, self.limit, response.request_id),
+            asked=position,
+            facts=rows.facts,
+            fault=None if rows.fault is None else _told(rows.fault, call, response),
+        )
+        if rows.facts.link and not rows.facts.cursor:
+            self._resolve_link(fetched, rows.facts.link, target)
+        return fetched
 
-    def _facts(self, fetched: Fetched[T]) -> PageFacts:
-        """Give what an answer said, with a link that is known to lead to a place that may be asked."""
-        facts = fetched.facts
-        if not facts.link or facts.cursor:
-            return facts
-        return replace(facts, link=follow(facts.link, self.sender.state.base, fetched.target))
+    def _resolve_link(self, fetched: Fetched[T], link: str, target: str) -> None:
+        """Make a link one that may be asked, or the error that is raised in place of following it."""
+        try:
+            fetched.facts = replace(fetched.facts, link=follow(link, self.sender.state.base, target))
+        except PaginationError as error:
+            fetched.following, fetched.is_followed = error, True
 
     def _target(self, position: Position) -> str:
         if position.link is not None:
@@ -149,13 +188,56 @@ class PageSource(Generic[T]):
             parts.append(f"limit={self.limit}")
         return target_of(self.path, "&".join(parts))
 
-    def _page(self, items: list[T], facts: PageFacts, asked: Position, request_id: str | None) -> Page[T]:
-        return Page(
-            items=items,
-            total=facts.total,
-            next_cursor=facts.cursor,
-            page=facts.page,
-            limit=facts.limit,
-            has_more=next_position(asked, facts, self.limit) is not None,
-            request_id=request_id,
-        )
+
+@frozen(eq=False, kw_only=True)
+class ItemSource(Generic[T]):
+    """Items that are there already, as a list with cursors.
+
+    Attributes:
+        items: All of them.
+        limit: Most items of a page.
+    """
+
+    items: Sequence[T] = field(repr=False)
+    limit: int | None = None
+    identity: str = "items"
+    background: Background | None = None
+
+    def sized(self, limit: int | None) -> Self:
+        """Give the same items in pages of another size."""
+        return evolve(self, limit=limit)
+
+    async def fetch(self, position: Position) -> Fetched[T]:
+        """Cut the page at a position."""
+        start = int(position.cursor or 0)
+        end = start + (self.limit or len(self.items))
+        rows = list(self.items[start:end])
+        cursor = str(end) if end < len(self.items) else None
+        facts = PageFacts(count=len(rows), cursor=cursor, limit=self.limit, total=len(self.items))
+        return Fetched(page=page_of(rows, facts, position, self.limit), asked=position, facts=facts)
+
+
+def page_of(
+    items: list[T], facts: PageFacts, asked: Position, limit: int | None, request_id: str | None = None
+) -> Page[T]:
+    """Make a page of its items, and of what its answer says of the list."""
+    return Page(
+        items=items,
+        total=facts.total,
+        next_cursor=facts.cursor,
+        page=facts.page,
+        limit=facts.limit,
+        has_more=bool(facts.has_more) or next_position(asked, facts, limit=limit) is not None,
+        request_id=request_id,
+    )
+
+
+def _told(
+    error: ResponseDecodeError, call: Call[Rows[T]], response: APIResponse[Rows[T]]
+) -> ResponseDecodeError:
+    """Say of which answer a row cannot be read."""
+    error.message = f"{call.method} {call.target.partition('?')[0]}: {error.message}"
+    error.args = (error.message,)
+    error.outcome, error.attempts = "unknown", response.attempts
+    error.status_code, error.request_id = response.status_code, response.request_id
+    return error

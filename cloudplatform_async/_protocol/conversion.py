@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Annotated, Any, Generic, NoReturn, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
-from msgspec import Meta, Raw, Struct
+from msgspec import Raw, Struct
 
 from cloudplatform_async._protocol.calls import Decode
-from cloudplatform_async._protocol.native import UNDECODABLE, decode_error, fault_of, is_native
+from cloudplatform_async._protocol.native import UNDECODABLE, decode_error, mended, refused
+from cloudplatform_async._protocol.page_walk import PageEnvelope, PageFacts, facts_of
 from cloudplatform_async._protocol.responses import Answer
 from cloudplatform_async.errors import ResponseDecodeError
 
@@ -28,48 +29,36 @@ class Envelope(Struct, Generic[T], forbid_unknown_fields=True):
     request_id: Any = None
 
 
-class PageFields(Struct):
-    """What a list answer says of its place, under ``meta`` or ``pagination`` (API contract §5)."""
+class Rows(Struct, Generic[T], frozen=True):
+    """The rows of one page.
 
-    next_cursor: str | None = None
-    has_more: bool | None = None
-    page: Annotated[int, Meta(ge=1)] | None = None
-    limit: Annotated[int, Meta(ge=1)] | None = None
-    total: Annotated[int, Meta(ge=0)] | None = None
-    pagination: "PageFields | None" = None
+    Attributes:
+        items: Up to the first that cannot be read.
+        facts: What the answer says of the list.
+        fault: Of the row behind the items.
+    """
 
-
-class Links(Struct):
-    """Links that a list answer carries."""
-
-    next: str | None = None
-
-
-class PageEnvelope(Struct, Generic[T]):
-    """A list answer; names that are newer than this package may stand beside these."""
-
-    data: T
-    meta: PageFields | None = None
-    pagination: PageFields | None = None
-    links: Links | None = None
+    items: list[T]
+    facts: PageFacts
+    fault: ResponseDecodeError | None = None
 
 
 _Read = Callable[[bytes], T]
 
 
 def payload_decoder(model: type[T]) -> Decode[T]:
-    """Prepare the decoder of single answers, enveloped or bare, into an attrs class or ``dict``.
+    """Prepare the decoder of single answers, enveloped or bare, into a model or ``dict``.
 
     What stands beside ``data`` is its ``meta``, with the envelope's own ``pagination`` and ``links`` in it.
 
     Raises:
-        TypeError: For a class with a field of a type that nothing here can decode.
+        TypeError: For a class that nothing here can decode, or with a field of such a type.
     """
     kind: Any = model  # mypy takes no type variable for hashable
     return _payload_decoder(kind)
 
 
-def page_decoder(model: type[T]) -> Callable[[Answer], PageEnvelope[list[T]]]:
+def page_decoder(model: type[T]) -> Decode[Rows[T]]:
     """Prepare the decoder of list answers whose rows are ``model``.
 
     Raises:
@@ -85,7 +74,17 @@ def value_decoder(model: type[T]) -> Callable[[Answer], T]:
     Raises:
         TypeError: As above.
     """
-    return _honest(_bare(model))
+    read = _reader(model)
+
+    def decode(answer: Answer) -> T:
+        body = _body_of(answer)
+        try:
+            value: T = read(mended(body))
+        except UNDECODABLE as error:
+            raise decode_error(error) from error
+        return value
+
+    return decode
 
 
 def nothing(answer: Answer) -> tuple[None, Mapping[str, Any]]:
@@ -95,27 +94,90 @@ def nothing(answer: Answer) -> tuple[None, Mapping[str, Any]]:
 
 
 @lru_cache(maxsize=256)
-def _page_decoder(model: Any) -> Callable[[Answer], Any]:
-    return _honest(_enveloped(PageEnvelope, list[model]))
+def _page_decoder(model: Any) -> Decode[Rows[Any]]:
+    read = _reader(model)
+    natively = msgspec.json.Decoder(PageEnvelope[list[model]]).decode if _is_native(model) else None
+    envelope = msgspec.json.Decoder(PageEnvelope[list[Raw]]).decode
+
+    def decode(answer: Answer) -> tuple[Rows[Any], Mapping[str, Any]]:
+        body = _body_of(answer)
+        if natively is not None:
+            try:
+                page = natively(body)
+                return Rows(page.data, facts_of(page, answer.headers)), {}
+            except UNDECODABLE:  # some row, or for some reason that is none
+                pass
+        try:
+            rows = envelope(mended(body))
+        except UNDECODABLE as error:
+            raise decode_error(error) from error
+        return _readable(rows.data, read, facts_of(rows, answer.headers)), {}
+
+    return decode
+
+
+def _readable(rows: list[Raw], read: Callable[[Raw], T], facts: PageFacts) -> Rows[T]:
+    """Read rows one by one, up to the first that cannot be read."""
+    items: list[T] = []
+    for row in rows:
+        try:
+            items.append(read(row))
+        except UNDECODABLE as error:
+            return Rows(items, facts, decode_error(error, f"$.data[{len(items)}]"))
+    return Rows(items, facts)
 
 
 @lru_cache(maxsize=256)
 def _payload_decoder(model: Any) -> Decode[Any]:
-    enveloped = _enveloped(Envelope, model)
-    bare = _bare(model)
+    bare = _reader(model)
+    slow = _either(_enveloped(bare), bare)
+    fast = slow
+    if _is_native(model):
+        fast = _either(msgspec.json.Decoder(Envelope[model]).decode, msgspec.json.Decoder(model).decode)
+
+    def decode(answer: Answer) -> tuple[Any, Mapping[str, Any]]:
+        body = _body_of(answer)
+        try:
+            return fast(body)
+        except UNDECODABLE:
+            try:
+                return slow(mended(body))
+            except UNDECODABLE as error:
+                raise _with_hint(decode_error(error), model) from error
+
+    return decode
+
+
+def _either(enveloped: _Read[Envelope[Any]], bare: _Read[Any]) -> _Read[tuple[Any, Mapping[str, Any]]]:
+    """Read an answer that may stand in an envelope."""
 
     def read(body: bytes) -> tuple[Any, Mapping[str, Any]]:
         if b'"data"' in body or b"\\" in body:  # else it is bare for certain: no name can be escaped
             try:
                 answer = enveloped(body)
                 return answer.data, _beside(answer)
-            except UNDECODABLE as error:
+            except UNDECODABLE:
                 if "data" in (names := _names(body)) and names <= _ENVELOPE_NAMES:
-                    _refuse(error)
+                    raise
         _refuse_error(body)
         return bare(body), {}
 
-    return _honest(read)
+    return read
+
+
+def _enveloped(read: Callable[[Raw], Any]) -> _Read[Envelope[Any]]:
+    """Read an envelope round a value that is not native, or may have a ``null`` for a map."""
+    envelope = msgspec.json.Decoder(Envelope[Raw]).decode
+
+    def decode(body: bytes) -> Envelope[Any]:
+        outer: Envelope[Any] = envelope(body)
+        try:
+            outer.data = read(outer.data)
+        except UNDECODABLE as error:
+            raise refused(error, "$.data") from error
+        return outer
+
+    return decode
 
 
 def _beside(answer: Envelope[Any]) -> Mapping[str, Any]:
@@ -128,52 +190,26 @@ def _beside(answer: Envelope[Any]) -> Mapping[str, Any]:
     return meta
 
 
-def _enveloped(envelope: Any, kind: Any) -> _Read[Any]:
-    """Read an envelope round ``kind``: natively, or by the converter where a class needs it."""
-    if is_native(kind):
-        native: _Read[Any] = msgspec.json.Decoder(envelope[kind]).decode
-        return native
-    outer, structure = msgspec.json.Decoder(envelope[Any]), _structuring(kind, "$.data")
-
-    def read(body: bytes) -> Any:
-        answer = outer.decode(body)
-        answer.data = structure(answer.data)
-        return answer
-
-    return read
-
-
-def _bare(model: Any) -> _Read[Any]:
-    return msgspec.json.Decoder(model).decode if is_native(model) else _converted(model)
-
-
-def _converted(kind: Any) -> _Read[Any]:
-    structure = _structuring(kind, "$")
-    return lambda body: structure(msgspec.json.decode(body))
-
-
-def _structuring(kind: Any, path: str) -> Callable[[Any], Any]:
+def _reader(kind: Any) -> Callable[[bytes | Raw], Any]:
     # Loaded when the client was made: an import of the package is to stay light.
-    from cloudplatform_async._protocol.structuring import structurer
+    from cloudplatform_async._protocol.structuring import reader
 
-    return structurer(kind, path)
+    return reader(kind)
 
 
-def _honest(read: _Read[T]) -> Callable[[Answer], T]:
-    """Refuse whatever is unreadable or missing."""
+def _is_native(kind: Any) -> bool:
+    from cloudplatform_async._protocol.kinds import has_naive_moments, is_native
 
-    def decode(answer: Answer) -> T:
-        body = answer.body
-        if not body or answer.status == 204:  # whose body, if any, is not one (RFC 9110 §15.3.5)
-            raise ResponseDecodeError(
-                f"The answer has status {answer.status} and no body, where one was asked for."
-            )
-        try:
-            return read(body)
-        except UNDECODABLE as error:
-            _refuse(error)
+    return is_native(kind) and not has_naive_moments(kind)
 
-    return decode
+
+def _body_of(answer: Answer) -> bytes:
+    """Give the body where one was asked for."""
+    if not answer.body or answer.status == 204:  # whose body, if any, is not one (RFC 9110 §15.3.5)
+        raise ResponseDecodeError(
+            f"The answer has status {answer.status} and no body, where one was asked for."
+        )
+    return answer.body
 
 
 def _refuse_error(body: bytes) -> None:
@@ -190,5 +226,9 @@ def _names(body: bytes) -> frozenset[str]:
         return frozenset()
 
 
-def _refuse(error: BaseException) -> NoReturn:
-    raise decode_error(*fault_of(error, "$")) from error
+def _with_hint(error: ResponseDecodeError, model: Any) -> ResponseDecodeError:
+    """Say how to ask for a list, where one came."""
+    if error.path in {"$", "$.data"} and "Expected `object`, got `array`" in error.message:
+        error.message += f"; for a list pass model=list[{getattr(model, '__name__', model)}]"
+        error.args = (error.message,)
+    return error

@@ -3,19 +3,43 @@
 from array import array
 from bisect import bisect_left
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
-from msgspec import Struct, field
-from msgspec.structs import replace
+from msgspec import UNSET, Meta, Struct, UnsetType, field
 
-from cloudplatform_async._protocol.conversion import PageEnvelope, PageFields
 from cloudplatform_async._protocol.links import next_in_header
 from cloudplatform_async.errors import PaginationError, PaginationLoopError
 
 T = TypeVar("T")
 
 MAX_EMPTY_PAGES = 10
-"""Empty numbered pages in a row after which a ``total`` that promises more is not believed any longer."""
+"""Empty numbered pages in a row after which a promise of more is not believed any longer."""
+
+
+class PageFields(Struct):
+    """What a list answer says of its place, under ``meta`` or ``pagination``."""
+
+    next_cursor: str | UnsetType | None = UNSET
+    has_more: bool | None = None
+    page: Annotated[int, Meta(ge=1)] | None = None
+    limit: Annotated[int, Meta(ge=1)] | None = None
+    total: Annotated[int, Meta(ge=0)] | None = None
+    pagination: "PageFields | None" = None
+
+
+class Links(Struct):
+    """Links that a list answer carries."""
+
+    next: str | None = None
+
+
+class PageEnvelope(Struct, Generic[T]):
+    """A list answer; names that are newer than this package may stand beside these."""
+
+    data: T
+    meta: PageFields | None = None
+    pagination: PageFields | None = None
+    links: Links | None = None
 
 
 class Position(Struct, frozen=True, kw_only=True):
@@ -43,7 +67,8 @@ class PageFacts(Struct, frozen=True, kw_only=True):
     Attributes:
         count: Items on the page.
         cursor: Of the next page.
-        has_more: ``False`` where the server says that this was the last page.
+        has_cursors: The answer names a cursor, be it ``null``.
+        has_more: Whether another page follows, where the server says so.
         page: The server's number of this page.
         limit: Most items that a page of the server's holds.
         total: Items in the list, at that moment.
@@ -52,6 +77,7 @@ class PageFacts(Struct, frozen=True, kw_only=True):
 
     count: int
     cursor: str | None = None
+    has_cursors: bool = False
     has_more: bool | None = None
     page: int | None = None
     limit: int | None = None
@@ -65,11 +91,14 @@ _FIELDS = ("next_cursor", "has_more", "page", "limit", "total")
 
 def facts_of(answer: PageEnvelope[list[T]], headers: Mapping[str, str]) -> PageFacts:
     """Collect what an answer says, wherever it says it."""
-    meta = answer.meta or _NOTHING
-    said = _joined([place for place in (meta, meta.pagination, answer.pagination) if place is not None])
+    meta = answer.meta
+    places = (meta, meta and meta.pagination, answer.pagination)
+    said = _joined([place for place in places if place is not None])
+    cursor = said.next_cursor
     return PageFacts(
         count=len(answer.data),
-        cursor=said.next_cursor or None,
+        cursor=cursor or None,
+        has_cursors=cursor is not UNSET,
         has_more=said.has_more,
         page=said.page,
         limit=said.limit,
@@ -80,44 +109,69 @@ def facts_of(answer: PageEnvelope[list[T]], headers: Mapping[str, str]) -> PageF
 
 def _joined(places: list[PageFields]) -> PageFields:
     """Join what stands in several places; each field is believed where it stands first."""
-    if len(places) == 1:
-        return places[0]
+    if len(places) < 2:
+        return places[0] if places else _NOTHING
 
     def first(name: str) -> Any:
-        return next((value for place in places if (value := getattr(place, name)) is not None), None)
+        said = [value for place in places if (value := getattr(place, name)) is not UNSET]
+        return next((value for value in said if value is not None), said[0] if said else UNSET)
 
     return PageFields(**{name: first(name) for name in _FIELDS})
 
 
-def next_position(asked: Position, facts: PageFacts, limit: int | None) -> Position | None:
+def next_position(
+    asked: Position, facts: PageFacts, *, limit: int | None, fullest: int = 0, seen: int | None = None
+) -> Position | None:
     """Tell where the next page is; ``None`` after the last.
 
-    Believed in this order: the cursor, the next link, page numbers. A walk that began with one goes
-    on with it.
+    Believed in this order: the cursor, the next link, page numbers. An end is believed only where
+    nothing in the answer says that more follows.
 
     Args:
         asked: Where this page was asked for.
         facts: What came back.
-        limit: Page size that was asked for; the server's own wins.
+        limit: Page size that was asked for.
+        fullest: Most items that a page of the walk held before.
+        seen: Items up to the end of this page; ``None`` where only its number tells them.
+
+    Raises:
+        PaginationError: Where more follows, and there is no way on.
     """
     if facts.cursor:
         return None if facts.has_more is False else Position(cursor=facts.cursor)
-    if asked.cursor is not None:
-        return None
     if facts.link:
         return Position(link=facts.link)
-    number = facts.page or (asked.page if facts.total is not None else None)
-    if asked.link is not None or number is None or is_last(facts, number, limit):
+    number = _number(asked, facts)
+    if number is None:
+        if facts.has_more:
+            raise PaginationError("The server says that more follows, and does not say where.")
         return None
-    return Position(page=number + 1)
+    fullest = max(fullest, facts.count)
+    size = facts.limit or fullest
+    seen = (number - 1) * size + facts.count if seen is None else seen
+    if facts.total is not None and 0 < facts.count < size == limit and seen < facts.total:
+        size = fullest  # the limit may be an echo of what was asked for, and the server's own be less
+    return Position(page=number + 1) if _goes_on(number, facts, size, seen) else None
 
 
-def is_last(facts: PageFacts, number: int, limit: int | None) -> bool:
-    """Tell whether a numbered page ends its list."""
-    size = facts.limit or limit or facts.count
-    if facts.total is not None:
-        return number * size >= facts.total
-    return facts.has_more is False or facts.count < size or facts.count == 0
+def _number(asked: Position, facts: PageFacts) -> int | None:
+    """Tell the number of a page, where the list may go on by numbers."""
+    says_more = facts.total is not None or facts.has_more
+    if asked.cursor is not None or (asked.link is not None and not says_more):
+        return None
+    if facts.page is not None or asked.link is not None:
+        return facts.page
+    if not says_more or (facts.has_cursors and asked.page is None):
+        return None
+    return asked.page or 1
+
+
+def _goes_on(number: int, facts: PageFacts, size: int, seen: int) -> bool:
+    if facts.has_more:
+        return True
+    if facts.total is not None and facts.total >= seen:
+        return number * size < facts.total
+    return facts.has_more is not False and 0 < facts.count >= size
 
 
 def page_exists(facts: PageFacts, number: int) -> bool:
@@ -126,36 +180,39 @@ def page_exists(facts: PageFacts, number: int) -> bool:
 
 
 class Walk(Struct):
-    """The memory of one walk: what makes a loop visible.
+    """The memory of one walk: what makes a loop visible, and an end that comes too early.
 
     Attributes:
         limit: Page size that was asked for.
     """
 
     limit: int | None = None
-    _seen: "array[int]" = field(default_factory=lambda: array("q"))
+    _marks: "array[int]" = field(default_factory=lambda: array("q"))
     _empty: int = 0
     _fullest: int = 0
+    _seen: int | None = None
 
     def advance(self, asked: Position, facts: PageFacts) -> Position | None:
-        """Take in an answer and tell where the next page is.
+        """Take in an answer and tell where the next page is; each page once, and in order.
 
         Raises:
             PaginationLoopError: For a page or cursor that was walked before.
-            PaginationError: For a page that was not asked for, or a total that empty pages belie.
+            PaginationError: For a page that was not asked for, for more that follows nowhere, and for a
+                promise of more that empty pages belie.
         """
         self._check_number(asked, facts)
-        following = next_position(asked, self._sized(facts), self.limit)
+        before = self._seen if self._seen is not None else self._before(asked, facts)
+        self._seen = before + facts.count
+        following = next_position(asked, facts, limit=self.limit, fullest=self._fullest, seen=self._seen)
+        self._fullest = max(self._fullest, facts.count)
         if following is not None:
             self._check_new(following)
             self._check_progress(following, facts)
         return following
 
-    def _sized(self, facts: PageFacts) -> PageFacts:
-        """Read the size of a page from the fullest one, where the server counts items but tells no limit."""
-        self._fullest = max(self._fullest, facts.count)
-        untold = facts.limit is None and facts.total is not None and facts.count > 0
-        return replace(facts, limit=self._fullest) if untold else facts
+    def _before(self, asked: Position, facts: PageFacts) -> int:
+        """Reckon how many items lie before the first page of a walk that was resumed."""
+        return ((asked.page or 1) - 1) * (facts.limit or self.limit or facts.count)
 
     def _check_number(self, asked: Position, facts: PageFacts) -> None:
         if asked.page is None or facts.page is None or facts.page == asked.page:
@@ -168,14 +225,13 @@ class Walk(Struct):
         if following.page is not None:  # numbers only grow
             return
         mark = hash(following)
-        place = bisect_left(self._seen, mark)
-        if place < len(self._seen) and self._seen[place] == mark:
+        place = bisect_left(self._marks, mark)
+        if place < len(self._marks) and self._marks[place] == mark:
             raise PaginationLoopError(f"The server repeats itself: {following} was walked before.")
-        self._seen.insert(place, mark)
+        self._marks.insert(place, mark)
 
     def _check_progress(self, following: Position, facts: PageFacts) -> None:
         self._empty = 0 if facts.count or following.page is None else self._empty + 1
         if self._empty > MAX_EMPTY_PAGES:
-            raise PaginationError(
-                f"{self._empty} empty pages in a row, yet a total of {facts.total} is promised."
-            )
+            promise = "more" if facts.total is None else f"a total of {facts.total}"
+            raise PaginationError(f"{self._empty} empty pages in a row, yet {promise} is promised.")

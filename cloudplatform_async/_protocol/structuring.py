@@ -4,36 +4,83 @@ It is loaded with the first client, and not with the package.
 """
 
 from collections.abc import Callable
-from datetime import datetime
+from decimal import Decimal
 from enum import Enum
-from functools import partial
+from functools import lru_cache, partial
 from types import GenericAlias
-from typing import Any, get_args, get_origin
+from typing import Any, get_args, get_origin, is_typeddict
 
-import attrs
 import cattrs
 import msgspec
 from cattrs import cols
 from cattrs.gen import make_dict_structure_fn, override
+from cattrs.gen.typeddicts import make_dict_structure_fn as make_typeddict_structure_fn
+from msgspec import Raw
 
-from cloudplatform_async._protocol.native import (
-    UNDECODABLE,
-    decode_error,
-    fault_of,
+from cloudplatform_async._protocol.kinds import (
     fields_of,
+    has_naive_moments,
     is_native,
+    may_be_left_out,
+    naive_place,
+    without_nulls,
 )
-from cloudplatform_async.models.base import wire_name
+from cloudplatform_async._protocol.native import UNDECODABLE, fault_of
 from cloudplatform_async.models.events import EVENT_OF_TYPE, Event, EventData
-from cloudplatform_async.models.timestamps import AwareDatetime
 
 _cols: Any = cols  # partly untyped
 _Hook = Callable[[Any, Any], Any]
+_Read = Callable[[bytes | Raw], Any]
 _PRIMITIVES = (str, int, float, bool, bytes, Enum)  # which cattrs alone would coerce
+_NAIVE = "Expected `datetime` with a timezone component - at `$"  # in the words of msgspec
+
+_plain = msgspec.json.Decoder(float_hook=Decimal).decode  # a number keeps its digits until its type is known
+_encoded = msgspec.json.Encoder(decimal_format="number").encode
+
+
+def reader(kind: Any) -> _Read:
+    """Prepare the way from the JSON text of one value to a type, strict but for ``null`` maps and lists.
+
+    Raises:
+        TypeError: For a class that nothing here can decode, or with a field of such a type.
+    """
+    if is_native(kind):
+        return _native_reader(kind)
+    structure = _structurer(kind)
+    return lambda text: structure(_plain(text))
+
+
+@lru_cache(maxsize=256)
+def _native_reader(kind: Any) -> _Read:
+    try:
+        decode: Callable[[Any], Any] = msgspec.json.Decoder(kind).decode
+    except TypeError as error:
+        raise TypeError(f"{kind} cannot be a model: {error}") from error
+    strict: _Read = (lambda text: _aware(decode(text))) if has_naive_moments(kind) else decode
+
+    def read(text: bytes | Raw) -> Any:
+        try:
+            return strict(text)
+        except UNDECODABLE:
+            plain = _plain(text)
+            eased = without_nulls(plain, kind)
+            if eased == plain:
+                raise
+        return strict(_encoded(eased))
+
+    return read
+
+
+def _aware(value: Any) -> Any:
+    if (place := naive_place(value)) is not None:
+        raise msgspec.ValidationError(f"{_NAIVE}{place}`")
+    return value
 
 
 def _structure_leaf(value: Any, kind: Any) -> Any:
-    return msgspec.convert(value, AwareDatetime if kind is datetime else kind)
+    if isinstance(value, (Decimal, list, dict)):  # where digits may be that a float would lose
+        return _native_reader(kind)(_encoded(value))
+    return _aware(msgspec.convert(value, kind))
 
 
 def _checked(shape: Any, structure: _Hook, value: Any, kind: Any) -> Any:
@@ -42,10 +89,23 @@ def _checked(shape: Any, structure: _Hook, value: Any, kind: Any) -> Any:
 
 
 def _object_hook(model: Any, converter: cattrs.Converter) -> _Hook:
-    names: dict[str, Any] = {
-        field.name: override(rename=wire_name(field)) for field in fields_of(get_origin(model) or model)
-    }
-    return partial(_checked, dict[str, Any], make_dict_structure_fn(model, converter, **names))
+    make: Callable[..., _Hook] = (
+        make_typeddict_structure_fn if is_typeddict(get_origin(model) or model) else make_dict_structure_fn
+    )
+    fields = fields_of(get_origin(model) or model)
+    names = {field.name: override(rename=field.wire) for field in fields}
+    structure = make(model, converter, **names)
+    may_be_null = frozenset(field.wire for field in fields if may_be_left_out(field))
+
+    def structure_object(value: Any, kind: Any) -> Any:
+        given = msgspec.convert(value, dict[str, Any])
+        if any(part is None and name in may_be_null for name, part in given.items()):
+            given = {
+                name: part for name, part in given.items() if part is not None or name not in may_be_null
+            }
+        return structure(given, kind)
+
+    return structure_object
 
 
 def _array_hook(kind: Any, converter: cattrs.Converter) -> _Hook:
@@ -91,10 +151,14 @@ def _event_hook(kind: Any, converter: cattrs.Converter) -> _Hook:
 
 
 def _structure_event_data(value: Any, _: Any) -> Any:
-    return {} if value is None else msgspec.convert(value, dict[str, Any])
+    return {} if value is None else _structure_leaf(value, dict[str, Any])
 
 
-_FACTORIES = ((attrs.has, _object_hook), (_is_array, _array_hook), (_is_mapping, _mapping_hook))
+def _is_object(kind: Any) -> bool:
+    return bool(fields_of(get_origin(kind) or kind))
+
+
+_FACTORIES = ((_is_object, _object_hook), (_is_array, _array_hook), (_is_mapping, _mapping_hook))
 
 
 def _make_converter() -> cattrs.Converter:
@@ -103,7 +167,7 @@ def _make_converter() -> cattrs.Converter:
         converter.register_structure_hook(primitive, _structure_leaf)
     for applies, factory in _FACTORIES:
         converter.register_structure_hook_factory(applies, partial(factory, converter=converter))
-    converter.register_structure_hook_func(lambda kind: kind is datetime or is_native(kind), _structure_leaf)
+    converter.register_structure_hook_func(is_native, _structure_leaf)
     converter.register_structure_hook_func(lambda kind: kind == EventData, _structure_event_data)
     converter.register_structure_hook_factory(
         lambda kind: kind is Event, partial(_event_hook, converter=converter)
@@ -115,12 +179,8 @@ CONVERTER = _make_converter()
 """Register a structure hook here for a class that needs one of its own."""
 
 
-def structurer(kind: Any, path: str) -> Callable[[Any], Any]:
-    """Prepare the way from decoded JSON values, which stand at ``path``, to a type.
-
-    Raises:
-        TypeError: For a class with a field of a type that nothing here can decode.
-    """
+def _structurer(kind: Any) -> Callable[[Any], Any]:
+    """Prepare the way from plain JSON values to a type that msgspec alone cannot read."""
     try:
         hook = CONVERTER.get_structure_hook(kind)
     except cattrs.StructureHandlerNotFoundError as error:
@@ -130,7 +190,8 @@ def structurer(kind: Any, path: str) -> Callable[[Any], Any]:
         try:
             return hook(value, kind)
         except (*UNDECODABLE, cattrs.BaseValidationError) as error:
-            raise decode_error(*_first_fault(error, path)) from error
+            place, fault = _first_fault(error, "$")
+            raise msgspec.ValidationError(f"{fault} - at `{place}`") from error
 
     return structure
 
@@ -154,4 +215,4 @@ def _first(group: cattrs.BaseValidationError) -> tuple[BaseException, str]:
     if not placed:  # met by the class itself, once its fields were there
         return group.exceptions[0], ""
     fields = {field.name: field for field in fields_of(get_origin(group.cl) or group.cl)}
-    return placed[0][0], f".{wire_name(fields[placed[0][1].name])}"
+    return placed[0][0], f".{fields[placed[0][1].name].wire}"

@@ -80,26 +80,27 @@ def any_operation(
 def page_source(
     sender: Sender,
     path: str,
-    scope: str,
+    scope: str | None,
     model: type[T],
     *,
-    limit: int | None,
     filters: Query,
-    extra: Query | None,
+    extra: Query | None = None,
+    limit: int | None = None,
 ) -> PageSource[T]:
     """Describe a list and its filters.
 
     Args:
         sender: Of the client or view.
         path: Encoded, below the version prefix.
-        scope: That an access token must have.
+        scope: That an access token must have, if any.
         model: Of an item.
-        limit: Page size, from 1.
         filters: Of this list.
         extra: The user's own, passed through.
+        limit: Page size, from 1.
 
     Raises:
         InvalidRequestError: For a page size below 1, and for filters that cannot be sent.
+        TypeError: For a model that nothing here can decode.
     """
     given = {name for name, value in filters.items() if value is not None}
     if extra and (clash := extra.keys() & (_PLACES | given)):
@@ -110,7 +111,7 @@ def page_source(
         query=query_string({**filters, **(extra or {})}),
         scope=scope,
         model=model,
-        limit=None if limit is None else whole_number("the page size", limit, least=1),
+        limit=None if limit is None else whole_number("limit", limit, least=1),
     )
 
 
@@ -123,7 +124,10 @@ async def one_page(source: PageSource[T], *, page: int | None, cursor: str | Non
     if page is not None and cursor is not None:
         raise InvalidRequestError("Pass `page` or `cursor`, not both: a list is walked by one of them.")
     number = None if page is None else whole_number("page", page, least=1)
-    return (await source.fetch(Position(page=number, cursor=_checked_cursor(cursor)))).page
+    fetched = await source.fetch(Position(page=number, cursor=_checked_cursor(cursor)))
+    if fetched.fault is not None:
+        raise fetched.fault
+    return fetched.page
 
 
 def _checked_cursor(cursor: object) -> str | None:

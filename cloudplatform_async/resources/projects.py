@@ -16,7 +16,7 @@ from cloudplatform_async._protocol.encoding import Query, checked_headers, json_
 from cloudplatform_async._protocol.idempotency import AUTO, IdempotencyKey
 from cloudplatform_async.errors import InvalidRequestError
 from cloudplatform_async.models.projects import Project, ProjectStatus
-from cloudplatform_async.pagination import Paginator
+from cloudplatform_async.pagination import PAGE_SIZE, Paginator
 from cloudplatform_async.resources.create_many import CreateResults, Items, create_many
 from cloudplatform_async.resources.operations import one_page, operation, page_source
 
@@ -83,7 +83,7 @@ class Projects:
     def iter_all(
         self,
         *,
-        page_size: int | None = None,
+        page_size: int | None = PAGE_SIZE,
         max_items: int | None = None,
         ahead: int = 1,
         resume_from: str | None = None,
@@ -94,7 +94,7 @@ class Projects:
     def iter_all(
         self,
         *,
-        page_size: int | None = None,
+        page_size: int | None = PAGE_SIZE,
         max_items: int | None = None,
         ahead: int = 1,
         resume_from: str | None = None,
@@ -106,7 +106,7 @@ class Projects:
     def iter_all(
         self,
         *,
-        page_size: int | None = None,
+        page_size: int | None = PAGE_SIZE,
         max_items: int | None = None,
         ahead: int = 1,
         resume_from: str | None = None,
@@ -117,7 +117,7 @@ class Projects:
     def iter_all(
         self,
         *,
-        page_size: int | None = None,
+        page_size: int | None = PAGE_SIZE,
         max_items: int | None = None,
         ahead: int = 1,
         resume_from: str | None = None,
@@ -127,7 +127,7 @@ class Projects:
         """Walk all projects lazily; nothing is sent before the first is asked for.
 
         Args:
-            page_size: Items to ask for at a time, from 1; the platform caps it at 100.
+            page_size: Items to ask for at a time, from 1; the platform caps it at 100. A checkpoint fixes it.
             max_items: Stop after so many, from 0.
             ahead: Pages to fetch ahead, from 0 (strictly on demand).
             resume_from: A ``checkpoint`` of the same walk.
@@ -141,8 +141,10 @@ class Projects:
             >>> async for project in client.projects.iter_all():  # doctest: +SKIP
             ...     print(project.name)
         """
-        source = self._source(model, page_size, filters)
-        return Paginator(source, ahead=ahead, max_items=max_items, resume_from=resume_from)
+        source = self._source(model, None, filters)
+        return Paginator(
+            source, page_size=page_size, ahead=ahead, max_items=max_items, resume_from=resume_from
+        )
 
     async def create(
         self,

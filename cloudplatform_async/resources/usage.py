@@ -1,21 +1,21 @@
 """Usage: request counts and error rates of spans of days (API contract §4)."""
 
-from collections import deque
-from collections.abc import Awaitable, Callable, Iterator
 from datetime import date, datetime, timedelta
-from functools import partial
-from itertools import islice
 from typing import Self
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from cloudplatform_async._calls.sender import Sender
-from cloudplatform_async._paging.window import Window
+from cloudplatform_async._paging.source import Fetched, page_of
 from cloudplatform_async._protocol.calls import target_of
+from cloudplatform_async._protocol.checkpoints import list_identity
 from cloudplatform_async._protocol.conversion import payload_decoder
-from cloudplatform_async._protocol.encoding import query_string, whole_number
+from cloudplatform_async._protocol.encoding import query_string
+from cloudplatform_async._protocol.page_walk import PageFacts, Position
+from cloudplatform_async._runtime.background import Background
 from cloudplatform_async.errors import InvalidRequestError
 from cloudplatform_async.models.usage import Usage
+from cloudplatform_async.pagination import Paginator
 from cloudplatform_async.resources.operations import operation
 
 _DAY = timedelta(days=1)
@@ -46,16 +46,25 @@ class UsageMetrics:
         return (await self._sender.send(call)).data
 
     def iter_windows(
-        self, start: date, end: date, *, step: timedelta = _DAY, ahead: int = 8
-    ) -> "UsageWindows":
+        self,
+        start: date,
+        end: date,
+        *,
+        step: timedelta = _DAY,
+        ahead: int = 8,
+        resume_from: str | None = None,
+    ) -> Paginator[Usage]:
         """Walk a span of days in windows, in order, several fetched side by side.
+
+        The walk is one like that of any list: each window is an item, and a page of its own.
 
         Args:
             start: First day, included.
             end: Last day, included; the last window ends with it.
             step: Length of a window, in whole days.
             ahead: Windows to fetch ahead, from 0 (strictly on demand); nothing is sent before the first
-                is asked for.
+                is asked for, and one request until the second.
+            resume_from: A ``checkpoint`` of a walk through the same windows.
 
         Raises:
             InvalidRequestError: At once, for arguments that make no windows.
@@ -67,55 +76,43 @@ class UsageMetrics:
         """
         _check_span(start, end)
         _check_step(step)
-        window: Window[Usage] = Window(self._sender.state.background)
-        return UsageWindows(self.get, window, _spans(start, end, step), whole_number("ahead", ahead, least=0))
+        source = _WindowSource(usage=self, start=start, end=end, step=step)
+        return Paginator(source, ahead=ahead, resume_from=resume_from)
 
 
-class UsageWindows:
-    """The windows of a span of days, as an async iterator; after an error the same window is tried again."""
+@frozen(eq=False, kw_only=True)
+class _WindowSource:
+    """The windows of a span of days, as a numbered list with one item a page."""
 
-    def __init__(
-        self,
-        get: Callable[[date, date], Awaitable[Usage]],
-        window: Window[Usage],
-        spans: Iterator[tuple[date, date]],
-        ahead: int,
-    ) -> None:
-        self._get = get
-        self._window = window
-        self._spans = spans
-        self._ahead = ahead
-        self._pending: deque[tuple[date, date]] = deque()
-        self._ready: deque[Usage] = deque()  # fetched, and not yet handed out
+    usage: UsageMetrics
+    start: date
+    end: date
+    step: timedelta
+    limit: int | None = 1
 
-    def __aiter__(self) -> Self:
-        return self
+    @property
+    def identity(self) -> str:
+        """Names the windows."""
+        return list_identity("/usage", f"from={self.start}&to={self.end}&step={self.step.days}")
 
-    async def __anext__(self) -> Usage:
-        while not self._ready:
-            await self._look_ahead()
-            if not self._pending:
-                raise StopAsyncIteration
-            usage = await self._window.take(partial(self._get, *self._pending[0]))
-            self._pending.popleft()
-            self._ready.append(usage)
-            await self._look_ahead()
-        return self._ready.popleft()
+    @property
+    def background(self) -> Background:
+        """The client's."""
+        return self.usage._sender.state.background  # noqa: SLF001 - of this module
 
-    async def aclose(self) -> None:
-        """End the walk, and wait until nothing of it is under way."""
-        self._spans = iter(())
-        self._pending.clear()
-        self._ready.clear()
-        await self._window.aclose()
+    def sized(self, limit: int | None) -> Self:
+        """Give the same windows: each is a page, whatever the size."""
+        return evolve(self, limit=limit)
 
-    async def _look_ahead(self) -> None:
-        self._pending.extend(islice(self._spans, max(1, self._ahead) - len(self._pending)))
-        missing = list(islice(self._pending, len(self._window), self._ahead))
-        for span in missing:
-            self._window.start(partial(self._get, *span))
-        if missing:
-            await self._window.set_out()
+    async def fetch(self, position: Position) -> Fetched[Usage]:
+        """Fetch one window."""
+        number = position.page or 1
+        first = self.start + (number - 1) * self.step
+        # Compared like this, no day beyond the calendar's last is ever computed.
+        last = self.end if self.end - first < self.step else first + (self.step - _DAY)
+        usage = await self.usage.get(first, last)
+        facts = PageFacts(count=1, page=number, limit=1, total=(self.end - self.start) // self.step + 1)
+        return Fetched(page=page_of([usage], facts, position, 1), asked=position, facts=facts)
 
 
 def _check_day(name: str, day: object) -> None:
@@ -133,10 +130,3 @@ def _check_span(start: date, end: date) -> None:
     _check_day("end", end)
     if start > end:
         raise InvalidRequestError(f"`start` ({start}) is after `end` ({end}); swap them.")
-
-
-def _spans(start: date, end: date, step: timedelta) -> Iterator[tuple[date, date]]:
-    while end - start >= step:  # compared like this, no day beyond the calendar's last is ever computed
-        yield start, start + step - _DAY
-        start += step
-    yield start, end

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cloudplatform_async._protocol.conversion import PageEnvelope, nothing, page_decoder, payload_decoder
+from cloudplatform_async._protocol.conversion import Rows, nothing, page_decoder, payload_decoder
 from cloudplatform_async._protocol.responses import Answer
 from cloudplatform_async.errors import ResponseDecodeError
 from cloudplatform_async.models import Project, Usage
@@ -27,9 +27,17 @@ def payload(body: bytes, model: type[Any] = Project, status: int = 200) -> Any:
     return payload_decoder(model)(Answer(status, {}, body))[0]
 
 
-def page(body: bytes, model: type[Any] = Project) -> PageEnvelope[list[Any]]:
-    """A list answer."""
-    return page_decoder(model)(Answer(200, {}, body))
+def rows(body: bytes, model: Any = Project) -> Rows[Any]:
+    """The rows of a list answer."""
+    return page_decoder(model)(Answer(200, {}, body))[0]
+
+
+def page(body: bytes, model: type[Any] = Project) -> list[Any]:
+    """All the items of a list answer."""
+    found = rows(body, model)
+    if found.fault is not None:
+        raise found.fault
+    return found.items
 
 
 def fault(
@@ -126,7 +134,6 @@ def test_unknown_statuses_pass() -> None:
         (b'{"id":["a"],"name":"n"}', "$.id"),
         (b'{"id":"a","name":"n","slug":5}', "$.slug"),
         (b'{"id":"a","name":"n","status":5}', "$.status"),
-        (b'{"id":"a","name":"n","labels":null}', "$.labels"),
         (b'{"id":"a","name":"n","labels":{"x":5}}', "$.labels[...]"),
         (b'{"id":"a","name":"n","created_at":"2026-03-17T10:22:14"}', "$.created_at"),
         (b'{"id":"a","name":"n","created_at":"yesterday"}', "$.created_at"),
@@ -210,7 +217,7 @@ def test_usage_is_decoded() -> None:
 def test_a_wrong_value_of_a_list_is_named_by_its_path(model: type[Any], body: bytes, path: str) -> None:
     """In a row, and in what steers the paging."""
     if model is dict and path.endswith((".id", "data[0]")) and b"null" not in body:
-        assert page(body, model).data
+        assert page(body, model)
     elif model is Usage and path == "$.data[1].id":
         assert fault(body, model, page).path == "$.data[0]"
     else:
@@ -233,7 +240,6 @@ def test_a_wrong_value_of_a_list_is_named_by_its_path(model: type[Any], body: by
         b'{"id":"a","name":"n","x":Infinity}',
         b'{"id":"a","name":"n",}',
         b'{"id":"a","name":"\xff"}',
-        b'{"id":"a","name":"\\ud800"}',
         b'{"id":"a","name":"\\x41"}',
         b'{"id":"a","name":"a\x00b"}',
         b'{"id":"a","name":"n","x":01}',
@@ -370,7 +376,7 @@ def test_any_list_answer_is_a_page_or_a_decode_error(rows: list[object], meta: o
     except ResponseDecodeError as error:
         assert error.path.startswith("$")
     else:
-        assert all(type(row) is Project and is_exactly(row.id, "id") for row in answer.data)
+        assert all(type(row) is Project and is_exactly(row.id, "id") for row in answer)
 
 
 @given(

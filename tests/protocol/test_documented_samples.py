@@ -69,7 +69,7 @@ async def test_the_project_list_is_read() -> None:
 async def test_the_project_list_is_walked() -> None:
     """Its one page is the whole list."""
     request, projects = await exchange(PROJECT_LIST, lambda client: client.projects.iter_all().collect())
-    assert str(request.url) == "https://api.cloudplatform.dev/v1/projects"
+    assert str(request.url) == "https://api.cloudplatform.dev/v1/projects?limit=100"
     assert projects == [Project(id="prj_01", name="core-api")]
 
 

@@ -51,7 +51,8 @@ def decoded(event: Any, model: type[Any] = Event) -> Any:
     """What becomes of it, alone and in a list, which is the same."""
     one = payload_decoder(model)(Answer(200, {}, json.dumps({"data": event}).encode()))[0]
     assert (
-        page_decoder(model)(Answer(200, {}, json.dumps({"data": [event, event]}).encode())).data == [one] * 2
+        page_decoder(model)(Answer(200, {}, json.dumps({"data": [event, event]}).encode()))[0].items
+        == [one] * 2
     )
     return one
 

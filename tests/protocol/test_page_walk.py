@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cloudplatform_async._paging.overlap import Overlap
 from cloudplatform_async._protocol.conversion import page_decoder
 from cloudplatform_async._protocol.page_walk import (
     MAX_EMPTY_PAGES,
     PageFacts,
     Position,
     Walk,
-    facts_of,
     next_position,
     page_exists,
 )
@@ -27,9 +27,7 @@ ROWS = b'[{"id":"a"},{"id":"b"}]'
 def facts(beside_data: bytes = b"", link: str | None = None, rows: bytes = ROWS) -> PageFacts:
     """The facts of an answer with two rows, and with this text after its ``data``."""
     headers = {} if link is None else {"link": link}
-    return facts_of(
-        page_decoder(dict)(Answer(200, headers, b'{"data":' + rows + beside_data + b"}")), headers
-    )
+    return page_decoder(dict)(Answer(200, headers, b'{"data":' + rows + beside_data + b"}"))[0].facts
 
 
 @pytest.mark.parametrize(
@@ -38,11 +36,18 @@ def facts(beside_data: bytes = b"", link: str | None = None, rows: bytes = ROWS)
         (b"", PageFacts(count=2)),
         (b',"meta":null,"pagination":null,"links":null', PageFacts(count=2)),
         (b',"meta":{}', PageFacts(count=2)),
-        (b',"meta":{"next_cursor":"c"}', PageFacts(count=2, cursor="c")),
-        (b',"meta":{"pagination":{"next_cursor":"c"}}', PageFacts(count=2, cursor="c")),
-        (b',"pagination":{"next_cursor":"c","has_more":true}', PageFacts(count=2, cursor="c", has_more=True)),
-        (b',"meta":{"next_cursor":null}', PageFacts(count=2)),
-        (b',"meta":{"next_cursor":""}', PageFacts(count=2)),
+        (b',"meta":{"next_cursor":"c"}', PageFacts(count=2, cursor="c", has_cursors=True)),
+        (b',"meta":{"pagination":{"next_cursor":"c"}}', PageFacts(count=2, cursor="c", has_cursors=True)),
+        (
+            b',"pagination":{"next_cursor":"c","has_more":true}',
+            PageFacts(count=2, cursor="c", has_cursors=True, has_more=True),
+        ),
+        (b',"meta":{"next_cursor":null}', PageFacts(count=2, has_cursors=True)),
+        (b',"meta":{"next_cursor":""}', PageFacts(count=2, has_cursors=True)),
+        (
+            b',"meta":{"page":1},"pagination":{"next_cursor":null}',
+            PageFacts(count=2, page=1, has_cursors=True),
+        ),
         (b',"pagination":{"page":1,"limit":2,"total":5}', PageFacts(count=2, page=1, limit=2, total=5)),
         (b',"meta":{"page":1,"limit":2,"total":0}', PageFacts(count=2, page=1, limit=2, total=0)),
         (b',"links":{"next":"/v1/x","self":"/v1/y"}', PageFacts(count=2, link="/v1/x")),
@@ -72,14 +77,36 @@ def test_a_link_header_is_read_where_the_body_has_no_link() -> None:
         (START, PageFacts(count=2, cursor="c", has_more=True), Position(cursor="c")),
         (START, PageFacts(count=2, cursor="c", has_more=False), None),
         (Position(cursor="b"), PageFacts(count=2), None),
-        (Position(cursor="b"), PageFacts(count=2, link="/x", page=1, limit=2, total=9), None),
+        (Position(cursor="b"), PageFacts(count=2, link="/x", page=1, limit=2, total=9), Position(link="/x")),
+        (Position(cursor="b"), PageFacts(count=2, page=1, limit=2, total=9), None),
         (START, PageFacts(count=2, cursor="c", link="/x", page=1, limit=2, total=9), Position(cursor="c")),
         (START, PageFacts(count=2, link="/x", page=1, limit=2, total=9), Position(link="/x")),
-        (Position(link="/x"), PageFacts(count=2, page=2, limit=2, total=9), None),
+        (Position(link="/x"), PageFacts(count=2, page=2, limit=2, total=9), Position(page=3)),
+        (Position(link="/x"), PageFacts(count=2, page=2, limit=2, total=4), None),
+        (Position(link="/x"), PageFacts(count=2, page=2, limit=2), None),
+        (Position(link="/x"), PageFacts(count=2, page=2, limit=2, has_more=True), Position(page=3)),
+        (Position(link="/x"), PageFacts(count=2), None),
         (START, PageFacts(count=2, page=1, limit=2, total=9), Position(page=2)),
         (START, PageFacts(count=2, page=1, limit=2, total=2), None),
-        (START, PageFacts(count=2, page=1, limit=2, total=0), None),
-        (START, PageFacts(count=2, limit=2, total=9), None),
+        (START, PageFacts(count=0, page=1, limit=2, total=0), None),
+        (START, PageFacts(count=2, page=1, limit=2, total=0), Position(page=2)),
+        (START, PageFacts(count=1, page=1, limit=2, total=0), None),
+        (Position(page=2), PageFacts(count=2, page=2, limit=2, total=3), Position(page=3)),
+        (START, PageFacts(count=2, page=1, limit=10, total=9), Position(page=2)),
+        (START, PageFacts(count=9, page=1, limit=10, total=9), None),
+        (START, PageFacts(count=1, page=1, limit=2, has_more=True), Position(page=2)),
+        (START, PageFacts(count=2, page=1, limit=2, total=2, has_more=True), Position(page=2)),
+        (START, PageFacts(count=2, page=1, limit=2, total=0, has_more=True), Position(page=2)),
+        (START, PageFacts(count=0, has_more=True), Position(page=2)),
+        (START, PageFacts(count=2, has_more=True), Position(page=2)),
+        (START, PageFacts(count=2, has_more=False), None),
+        (Position(page=2), PageFacts(count=2, has_more=True), Position(page=3)),
+        (START, PageFacts(count=2, page=1, limit=2, total=9, has_more=False), Position(page=2)),
+        (START, PageFacts(count=2, limit=2, total=9), Position(page=2)),
+        (START, PageFacts(count=2, total=9), Position(page=2)),
+        (START, PageFacts(count=2, total=2), None),
+        (START, PageFacts(count=2, total=9, has_cursors=True), None),
+        (START, PageFacts(count=2, page=1, total=9, has_cursors=True), Position(page=2)),
         (Position(page=2), PageFacts(count=2, limit=2, total=9), Position(page=3)),
         (Position(page=5), PageFacts(count=1, limit=2, total=9), None),
         (Position(page=2), PageFacts(count=2), None),
@@ -88,7 +115,7 @@ def test_a_link_header_is_read_where_the_body_has_no_link() -> None:
         (START, PageFacts(count=1, page=1, limit=2), None),
         (START, PageFacts(count=2, page=1, limit=2, has_more=False), None),
         (START, PageFacts(count=10, page=1), Position(page=2)),
-        (START, PageFacts(count=9, page=1), None),
+        (START, PageFacts(count=9, page=1), Position(page=2)),
         (START, PageFacts(count=0, page=1), None),
     ],
 )
@@ -96,13 +123,20 @@ def test_the_next_page_is_where_the_answer_says(
     asked: Position, found: PageFacts, following: Position | None
 ) -> None:
     """Believed in this order: cursor, link, page numbers (API contract §5); ten rows were asked for."""
-    assert next_position(asked, found, 10) == following
+    assert next_position(asked, found, limit=10) == following
+
+
+@pytest.mark.parametrize("asked", [START, Position(cursor="b"), Position(link="/x")])
+def test_more_that_follows_nowhere_is_an_error(asked: Position) -> None:
+    """The end that a null cursor or a missing link would be is not believed beside ``has_more: true``."""
+    with pytest.raises(PaginationError, match="does not say where"):
+        next_position(asked, PageFacts(count=2, has_cursors=True, has_more=True, limit=2), limit=2)
 
 
 def test_without_any_size_a_page_of_rows_may_be_followed() -> None:
     """Where nobody names a limit, only an empty page ends a numbered list without a total."""
-    assert next_position(START, PageFacts(count=3, page=1), None) == Position(page=2)
-    assert next_position(Position(page=2), PageFacts(count=0, page=2), None) is None
+    assert next_position(START, PageFacts(count=3, page=1), limit=None) == Position(page=2)
+    assert next_position(Position(page=2), PageFacts(count=0, page=2), limit=None) is None
 
 
 @pytest.mark.parametrize(
@@ -250,9 +284,18 @@ moods = st.builds(
 @given(st.lists(moods, min_size=1, max_size=6), st.none() | st.integers(1, 5))
 def test_any_server_is_walked_to_an_end_or_an_error(answers: list[PageFacts], limit: int | None) -> None:
     """A server with finitely many answers, given in turn for ever, is never asked for ever."""
-    turns = count()
+    turns, overlap = count(), Overlap(2)
+
+    def serve(asked: Position) -> PageFacts:
+        turn = next(turns) % len(answers)
+        facts = answers[turn]
+        is_certain = facts.page is not None and facts.total is not None
+        rows = [{"id": f"{turn}.{row}"} for row in range(facts.count)]
+        overlap.places_of_new(rows, facts.total, is_certain=is_certain)
+        return facts
+
     try:
-        walk(lambda asked: answers[next(turns) % len(answers)], limit=limit)
+        walk(serve, limit=limit)
     except PaginationError as error:
         assert error.outcome == "not_sent"
 

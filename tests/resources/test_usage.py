@@ -145,29 +145,86 @@ async def test_windows_reach_the_last_day_of_the_calendar() -> None:
         assert [usage.end async for usage in windows][-1] == date.max
 
 
-@pytest.mark.parametrize(("ahead", "together"), [(0, 1), (1, 1), (3, 3), (8, 8)])
-async def test_windows_are_fetched_side_by_side_within_bounds(ahead: int, together: int) -> None:
-    """Nothing before the first is asked for; then ``ahead`` at a time, handed out in order as they can be."""
+@pytest.mark.parametrize("ahead", [0, 1, 3, 8])
+async def test_windows_are_fetched_side_by_side_within_bounds(ahead: int) -> None:
+    """Nothing before the first is asked for, that one alone, then ``ahead`` more than are handed out."""
     meter = Meter(gates={day: anyio.Event() for day in MARCH})
     days: list[date] = []
     async with client_of(meter) as client, anyio.create_task_group() as tasks:
         windows = client.usage.iter_windows(MARCH[0], MARCH[-1], ahead=ahead)
         await settle()
         assert meter.asked == []
-
-        async def read() -> None:
-            days.extend([usage.start async for usage in windows])
-
-        tasks.start_soon(read)
-        for day in reversed(MARCH[:together]):
+        tasks.start_soon(read, windows, days)
+        await settle()
+        assert meter.asked == MARCH[:1]
+        meter.gates[MARCH[0]].set()
+        for day in reversed(MARCH[1 : 1 + max(1, ahead)]):
             await settle()
-            assert len(meter.asked) == together
+            assert (meter.under_way, days) == (
+                max(1, ahead) - sum(meter.gates[each].is_set() for each in MARCH[1:]),
+                MARCH[:1],
+            )
             meter.gates[day].set()
-        for day in MARCH[together:]:
+        for day in MARCH:
             await settle()
             assert meter.under_way <= max(1, ahead)
             meter.gates[day].set()
     assert days == MARCH == sorted(meter.asked)
+
+
+@pytest.mark.parametrize("ahead", [0, 1, 8])
+async def test_a_peek_at_windows_costs_one_request(ahead: int) -> None:
+    """Whoever looks at the first window pays for it alone, and it is still the first of the loop."""
+    meter = Meter()
+    async with client_of(meter) as client:
+        async with client.usage.iter_windows(WEEK[0], WEEK[-1], ahead=ahead) as windows:
+            assert windows.total is None
+            peeked = await windows.peek()
+            assert peeked is not None
+            assert (peeked.start, windows.total) == (WEEK[0], 7)
+            await settle()
+            assert meter.asked == WEEK[:1]
+            assert await windows.first() == peeked
+            assert [usage.start for usage in await windows.collect()] == WEEK[1:]
+            assert (await windows.peek(), await windows.first()) == (None, None)
+        windows = client.usage.iter_windows(WEEK[0], WEEK[-1], ahead=ahead)
+        assert [page.items[0].start async for page in windows.pages()] == WEEK
+
+
+@pytest.mark.parametrize("ahead", [0, 3])
+@pytest.mark.parametrize("step", [1, 3])
+async def test_windows_are_resumed_where_they_stopped(step: int, ahead: int) -> None:
+    """In another client, from a text; windows of another span or length are refused."""
+    async with client_of(Meter()) as client:
+        first = client.usage.iter_windows(MARCH[0], MARCH[-1], step=timedelta(step), ahead=ahead)
+        days = [(await anext(first)).start for _ in range(5)]
+        checkpoint = first.checkpoint
+    async with client_of(Meter()) as client:
+        usage = client.usage
+        rest = usage.iter_windows(
+            MARCH[0], MARCH[-1], step=timedelta(step), ahead=ahead, resume_from=checkpoint
+        )
+        await read(rest, days)
+        for start, end, other in (
+            (MARCH[1], MARCH[-1], step),
+            (MARCH[0], MARCH[-2], step),
+            (MARCH[0], MARCH[-1], 2),
+        ):
+            with pytest.raises(InvalidRequestError, match="belongs to another list"):
+                usage.iter_windows(start, end, step=timedelta(other), resume_from=checkpoint)
+    assert days == MARCH[::step]
+
+
+async def test_an_error_among_windows_says_where_to_go_on() -> None:
+    """Its checkpoint stands before the window that failed."""
+    meter, days = Meter(failing={MARCH[4]}), list[date]()
+    async with client_of(meter) as client:
+        with pytest.raises(ServerError) as caught:
+            await read(client.usage.iter_windows(MARCH[0], MARCH[-1]), days)
+        meter.failing.clear()
+        rest = client.usage.iter_windows(MARCH[0], MARCH[-1], resume_from=caught.value.checkpoint)
+        await read(rest, days)
+    assert days == MARCH
 
 
 @pytest.mark.parametrize("ahead", [0, 1, 8])
@@ -189,16 +246,17 @@ async def test_after_an_error_the_same_window_is_tried_again(ahead: int) -> None
 @pytest.mark.parametrize("ahead", [0, 1, 8])
 async def test_after_a_cancel_the_same_window_is_waited_for(ahead: int) -> None:
     """A cancelled wait loses nothing."""
-    meter = Meter(gates={MARCH[0]: anyio.Event()})
+    meter = Meter(gates={MARCH[1]: anyio.Event()})
     async with client_of(meter) as client:
         windows = client.usage.iter_windows(MARCH[0], MARCH[-1], ahead=ahead)
+        assert (await anext(windows)).start == MARCH[0]
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(anext, windows)
             await settle()
             tasks.cancel_scope.cancel()
-        meter.gates[MARCH[0]].set()
-        assert [usage.start async for usage in windows] == MARCH
-    assert meter.asked.count(MARCH[0]) == (1 if ahead else 2)
+        meter.gates[MARCH[1]].set()
+        assert [usage.start async for usage in windows] == MARCH[1:]
+    assert meter.asked.count(MARCH[1]) == (1 if ahead else 2)
 
 
 @pytest.mark.parametrize("ahead", [0, 3])
@@ -257,7 +315,7 @@ async def test_a_consumer_that_never_pauses_has_its_next_windows_under_way(ahead
     meter = Meter()
     async with client_of(meter) as client:
         async for usage in client.usage.iter_windows(MARCH[0], MARCH[-1], ahead=ahead):
-            assert len(meter.asked) == min(31, usage.start.day + ahead)
+            assert len(meter.asked) == (1 if usage.start.day == 1 else min(31, usage.start.day + ahead))
 
 
 async def stops_of(ahead: int) -> int:

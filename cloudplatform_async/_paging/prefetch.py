@@ -1,4 +1,4 @@
-"""An ordered window of background fetches: first asked for, first taken."""
+"""Fetches ahead: an ordered queue of background fetches, first asked for, first taken."""
 
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -14,8 +14,8 @@ T = TypeVar("T")
 _CLOSED = "The walk was closed while a task waited for what comes next."
 
 
-class Errand(Generic[T]):
-    """One fetch, whose result the next one may need to know where to go.
+class Fetch(Generic[T]):
+    """One background fetch, whose result the next one may need to know where to go.
 
     Attributes:
         results: The one result; none before it is there, and none ever after a failure.
@@ -25,10 +25,10 @@ class Errand(Generic[T]):
         self.results: list[T] = []
         self._fetch = [fetch]
         self._is_over = False
-        self._ended: Event | None = None  # made only where the next errand waits for this one
+        self._ended: Event | None = None  # made only where the next fetch waits for this one
 
     async def run(self) -> None:
-        """Fetch, once; the function is let go, for it may hold the errand before, and that the one before.
+        """Fetch, once; the function is let go, for it may hold the fetch before, and that the one before.
 
         The result stands here alone: a task would keep its own for a turn of the event loop too long.
         """
@@ -46,12 +46,12 @@ class Errand(Generic[T]):
             await self._ended.wait()
 
 
-class Window(Generic[T]):
-    """Results on their way. Whoever holds the window holds its jobs: they end with it."""
+class Prefetch(Generic[T]):
+    """Pages on their way. Whoever holds the queue holds its jobs: they end with it."""
 
-    def __init__(self, background: Background) -> None:
+    def __init__(self, background: Background | None) -> None:
         self._background = background
-        self._jobs: deque[tuple[Job[None], Errand[T]]] = deque()
+        self._jobs: deque[tuple[Job[None], Fetch[T]]] = deque()
         self._is_closed = False
         self._is_taken = False
         self._taker: CancelScope | None = None  # of a fetch that is no job
@@ -60,22 +60,24 @@ class Window(Generic[T]):
         return len(self._jobs)
 
     @property
-    def last(self) -> Errand[T] | None:
-        """The errand behind all others."""
+    def last(self) -> Fetch[T] | None:
+        """The fetch behind all others."""
         return self._jobs[-1][1] if self._jobs else None
 
     def start(self, fetch: Callable[[], Awaitable[T]]) -> None:
         """Begin one more fetch behind the others."""
-        errand = Errand(fetch)
-        self._jobs.append((self._background.start(errand.run), errand))
+        if self._background is not None:
+            job = Fetch(fetch)
+            self._jobs.append((self._background.start(job.run), job))
 
     async def set_out(self) -> None:
         """Let what was just started send its requests, on connections that are open.
 
         Raises:
-            ClientStateError: When the window is closed meanwhile.
+            ClientStateError: When the queue is closed meanwhile.
         """
-        await self._background.set_out()
+        if self._background is not None:
+            await self._background.set_out()
         if self._is_closed:
             raise ClientStateError(_CLOSED)
 
@@ -85,8 +87,8 @@ class Window(Generic[T]):
         A background fetch stays the first until it has ended: a waiter that is cancelled loses nothing.
 
         Raises:
-            ClientStateError: When another task waits already, and when the window is closed meanwhile.
-            CloudPlatformError: Of the fetch; the window is empty then.
+            ClientStateError: When another task waits already, and when the queue is closed meanwhile.
+            CloudPlatformError: Of the fetch; the queue is empty then.
         """
         if self._is_taken:
             raise ClientStateError("A walk serves one task at a time; give each its own.")
@@ -98,13 +100,13 @@ class Window(Generic[T]):
 
     async def _first(self) -> T:
         first = self._jobs[0]
-        job, errand = first
+        job, fetch = first
         await job.ended()
         if not self._jobs or self._jobs[0] is not first:
             raise ClientStateError(_CLOSED)
         self._jobs.popleft()
-        if errand.results:
-            return errand.results[0]
+        if fetch.results:
+            return fetch.results[0]
         self.clear()
         await job.wait()
         raise ClientStateError(_CLOSED)
