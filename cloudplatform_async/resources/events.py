@@ -11,7 +11,7 @@ from cloudplatform_async._paging.source import Page, PageSource
 from cloudplatform_async._protocol.encoding import Query
 from cloudplatform_async.errors import InvalidRequestError
 from cloudplatform_async.models.events import Event
-from cloudplatform_async.pagination import Paginator
+from cloudplatform_async.pagination import PAGE_SIZE, Paginator
 from cloudplatform_async.resources.event_tail import EventTail
 from cloudplatform_async.resources.operations import one_page, page_source
 from cloudplatform_async.settings import is_finite, shown
@@ -69,7 +69,7 @@ class Events:
     def iter_all(
         self,
         *,
-        page_size: int | None = None,
+        page_size: int | None = PAGE_SIZE,
         max_items: int | None = None,
         ahead: int = 1,
         resume_from: str | None = None,
@@ -80,7 +80,7 @@ class Events:
     def iter_all(
         self,
         *,
-        page_size: int | None = None,
+        page_size: int | None = PAGE_SIZE,
         max_items: int | None = None,
         ahead: int = 1,
         resume_from: str | None = None,
@@ -92,7 +92,7 @@ class Events:
     def iter_all(
         self,
         *,
-        page_size: int | None = None,
+        page_size: int | None = PAGE_SIZE,
         max_items: int | None = None,
         ahead: int = 1,
         resume_from: str | None = None,
@@ -103,7 +103,7 @@ class Events:
     def iter_all(
         self,
         *,
-        page_size: int | None = None,
+        page_size: int | None = PAGE_SIZE,
         max_items: int | None = None,
         ahead: int = 1,
         resume_from: str | None = None,
@@ -113,7 +113,7 @@ class Events:
         """Walk the events there are, lazily; it ends with the last one, where ``tail`` would wait.
 
         Args:
-            page_size: Items to ask for at a time, from 1; the platform caps it at 100.
+            page_size: Items to ask for at a time, from 1; the platform caps it at 100. A checkpoint fixes it.
             max_items: Stop after so many, from 0.
             ahead: Pages to fetch ahead, from 0 (strictly on demand).
             resume_from: A ``checkpoint`` of the same walk.
@@ -127,8 +127,10 @@ class Events:
             >>> async for event in client.events.iter_all(type="workflow.run.*"):  # doctest: +SKIP
             ...     print(event.type, event.created_at)
         """
-        source = self._source(model, page_size, filters)
-        return Paginator(source, ahead=ahead, max_items=max_items, resume_from=resume_from)
+        source = self._source(model, None, filters)
+        return Paginator(
+            source, page_size=page_size, ahead=ahead, max_items=max_items, resume_from=resume_from
+        )
 
     def tail(
         self,

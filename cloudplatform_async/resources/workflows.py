@@ -15,7 +15,7 @@ from cloudplatform_async._protocol.idempotency import AUTO, IdempotencyKey
 from cloudplatform_async._runtime.clock import CLOCK
 from cloudplatform_async.errors import APITimeoutError, InvalidRequestError, WorkflowFailedError
 from cloudplatform_async.models.workflows import RunStatus, Workflow, WorkflowRun
-from cloudplatform_async.pagination import Paginator
+from cloudplatform_async.pagination import PAGE_SIZE, Paginator
 from cloudplatform_async.resources.operations import one_page, operation, page_source
 from cloudplatform_async.settings import Timeouts
 
@@ -55,7 +55,7 @@ class Workflows:
     def iter_all(
         self,
         *,
-        page_size: int | None = None,
+        page_size: int | None = PAGE_SIZE,
         max_items: int | None = None,
         ahead: int = 1,
         resume_from: str | None = None,
@@ -63,7 +63,7 @@ class Workflows:
         """Walk all workflows lazily; nothing is sent before the first is asked for.
 
         Args:
-            page_size: Items to ask for at a time, from 1; the platform caps it at 100.
+            page_size: Items to ask for at a time, from 1; the platform caps it at 100. A checkpoint fixes it.
             max_items: Stop after so many, from 0.
             ahead: Pages to fetch ahead, from 0 (strictly on demand).
             resume_from: A ``checkpoint`` of the same walk.
@@ -71,8 +71,10 @@ class Workflows:
         Raises:
             InvalidRequestError: At once, for arguments that the platform could never accept.
         """
-        source = self._workflows(page_size)
-        return Paginator(source, ahead=ahead, max_items=max_items, resume_from=resume_from)
+        source = self._workflows(None)
+        return Paginator(
+            source, page_size=page_size, ahead=ahead, max_items=max_items, resume_from=resume_from
+        )
 
     async def get(self, id: str) -> Workflow:  # noqa: A002 - the platform's own word
         """Fetch one workflow.
@@ -147,7 +149,7 @@ class Workflows:
         id: str,  # noqa: A002 - the platform's own word
         *,
         status: RunStatus | str | None = None,
-        page_size: int | None = None,
+        page_size: int | None = PAGE_SIZE,
         max_items: int | None = None,
         ahead: int = 1,
         resume_from: str | None = None,
@@ -165,8 +167,10 @@ class Workflows:
         Raises:
             InvalidRequestError: At once, for arguments that the platform could never accept.
         """
-        source = self._runs(id, status, page_size)
-        return Paginator(source, ahead=ahead, max_items=max_items, resume_from=resume_from)
+        source = self._runs(id, status, None)
+        return Paginator(
+            source, page_size=page_size, ahead=ahead, max_items=max_items, resume_from=resume_from
+        )
 
     async def get_run(self, workflow_id: str, run_id: str) -> WorkflowRun:
         """Fetch one run.

@@ -61,7 +61,7 @@ async def test_events_are_listed_typed_and_filtered() -> None:
         "/v1/events?type=project.%2A&type=a.b&since=2026-03-01T00%3A05%3A00%2B00%3A00&after=evt_1&order=desc"
         "&cursor=c&limit=5"
     )
-    assert second == "/v1/events?type=a.b&newer=1"
+    assert second == "/v1/events?type=a.b&newer=1&limit=100"
 
 
 async def test_a_walk_ends_with_the_last_event_and_may_give_another_model() -> None:
