@@ -211,3 +211,21 @@ def examples_of(value: object) -> Iterator[tuple[dict[str, Any], object]]:
         for name, part in value.items():
             if name not in {"example", "examples"}:
                 yield from examples_of(part)
+
+
+def test_every_event_is_a_webhook(document: dict[str, Any]) -> None:
+    """With the headers of its signature, and the resource that it is about as its data."""
+    assert document["webhooks"].keys() == {
+        "project.created",
+        "project.updated",
+        "project.deleted",
+        "workflow.run.started",
+        "workflow.run.succeeded",
+        "workflow.run.failed",
+        "workflow.run.cancelled",
+    }
+    for kind, item in document["webhooks"].items():
+        sent = item["post"]["requestBody"]["content"]["application/json"]["example"]
+        assert (sent["type"], sent["data"]["id"][:4]) == (kind, "prj_" if kind[0] == "p" else "run_")
+        headers = {parameter["name"] for parameter in item["post"]["parameters"]}
+        assert headers == {"webhook-id", "webhook-timestamp", "webhook-signature"}

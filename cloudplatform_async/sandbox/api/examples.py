@@ -46,10 +46,11 @@ def _made(schema: dict[str, Any], schemas: Mapping[str, Schema]) -> object:
     if "pattern" in schema:
         raise LookupError(f"The pattern {schema['pattern']} needs an example.")
     if kind == "object":
-        parts: dict[str, Schema] = {**schema.get("properties", {})}
+        made: dict[str, object] = {}
         for base in schema.get("allOf", ()):
-            parts |= cast("dict[str, Schema]", example_of(base, schemas))
-        return {name: example_of(part, schemas) for name, part in parts.items()}
+            made |= cast("dict[str, object]", example_of(base, schemas))
+        own: dict[str, Schema] = schema.get("properties", {})
+        return made | {name: example_of(part, schemas) for name, part in own.items()}
     if kind == "array":
         return [example_of(schema["items"], schemas)]
     if kind == "string":

@@ -23,6 +23,27 @@ project = await client.projects.update("prj_000001", status="archived")
 print(project.status)""",
     "deleteProject": """\
 await client.projects.delete("prj_000001")""",
+    "listWorkflows": """\
+async for workflow in client.workflows.iter_all():
+    print(workflow.name)""",
+    "getWorkflow": """\
+workflow = await client.workflows.get("wfl_build")
+print(workflow.name)""",
+    "triggerWorkflow": """\
+run = await client.workflows.trigger("wfl_build", inputs={"project": "prj_000001"})
+print(run.id)""",
+    "listWorkflowRuns": """\
+async for run in client.workflows.iter_runs("wfl_build"):
+    print(run.id, run.status)""",
+    "getWorkflowRun": """\
+run = await client.workflows.get_run("wfl_build", "run_0123456789abcdef")
+print(run.status)""",
+    "cancelWorkflowRun": """\
+run = await client.workflows.cancel_run("wfl_build", "run_0123456789abcdef")
+print(run.status)""",
+    "listEvents": """\
+async for event in client.events.iter_all(type="project.*"):
+    print(event.type, event.data)""",
     "getUsage": """\
 usage = await client.usage.get(date(2026, 3, 1), date(2026, 3, 17))
 print(usage.requests, usage.error_rate)""",
