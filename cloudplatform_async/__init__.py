@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from cloudplatform_async._connections.aiohttp import AiohttpTransport
     from cloudplatform_async._connections.pool import PooledTransport
+    from cloudplatform_async._paging.arrow import ArrowTable
     from cloudplatform_async._protocol.idempotency import AUTO
     from cloudplatform_async.client import AsyncClient
     from cloudplatform_async.credentials import OAuthClientCredentials, OAuthRefreshToken
@@ -69,6 +70,7 @@ __all__ = [
     "APIStatusError",
     "APITimeoutError",
     "AiohttpTransport",
+    "ArrowTable",
     "AsyncClient",
     "AuthenticationError",
     "AwareDatetime",
@@ -132,6 +134,7 @@ _HOMES = {
     "APITimeoutError": "errors",
     "AUTO": "_protocol.idempotency",
     "AiohttpTransport": "_connections.aiohttp",
+    "ArrowTable": "_paging.arrow",
     "AsyncClient": "client",
     "AuthenticationError": "errors",
     "AwareDatetime": "models.timestamps",

@@ -16,6 +16,7 @@ PUBLIC = [
     "APITimeoutError",
     "AUTO",
     "AiohttpTransport",
+    "ArrowTable",
     "AsyncClient",
     "AuthenticationError",
     "AwareDatetime",

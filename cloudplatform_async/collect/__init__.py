@@ -1,0 +1,34 @@
+"""Collect: one job, from a laptop to a cluster, each row once."""
+
+from cloudplatform_async.collect.commits import Commit, LocalCommit, ObjectStoreCommit
+from cloudplatform_async.collect.executors import Executor, local
+from cloudplatform_async.collect.job import collect
+from cloudplatform_async.collect.report import FailedShard, Progress, Report
+from cloudplatform_async.collect.shards import Shard, by_created, by_credentials, by_days, by_filter, by_pages
+from cloudplatform_async.collect.sinks import Sink, csv, ndjson, parquet, sqlite
+from cloudplatform_async.collect.task import ShardProgress, ShardTask
+
+__all__ = [
+    "Commit",
+    "Executor",
+    "FailedShard",
+    "LocalCommit",
+    "ObjectStoreCommit",
+    "Progress",
+    "Report",
+    "Shard",
+    "ShardProgress",
+    "ShardTask",
+    "Sink",
+    "by_created",
+    "by_credentials",
+    "by_days",
+    "by_filter",
+    "by_pages",
+    "collect",
+    "csv",
+    "local",
+    "ndjson",
+    "parquet",
+    "sqlite",
+]
