@@ -102,6 +102,7 @@ asyncio.run(main())
 """
 ON_TRIO = """
 import sys, httpx, trio
+sys.modules["tornado"] = None  # tenacity loads it, and it asyncio, where Dask has brought it
 before = set(sys.modules)
 from cloudplatform_async import AsyncClient
 

@@ -1,6 +1,7 @@
 """Collect: one job, from a laptop to a cluster, each row once."""
 
 from cloudplatform_async.collect.commits import Commit, LocalCommit, ObjectStoreCommit
+from cloudplatform_async.collect.dask_executor import dask
 from cloudplatform_async.collect.executors import Executor, local
 from cloudplatform_async.collect.job import collect
 from cloudplatform_async.collect.report import FailedShard, Progress, Report
@@ -27,6 +28,7 @@ __all__ = [
     "by_pages",
     "collect",
     "csv",
+    "dask",
     "local",
     "ndjson",
     "parquet",
