@@ -8,7 +8,7 @@ from decimal import Decimal
 from enum import Enum
 from functools import lru_cache, partial
 from types import GenericAlias
-from typing import Any, get_args, get_origin, is_typeddict
+from typing import Any, cast, get_args, get_origin, is_typeddict
 
 import cattrs
 import msgspec
@@ -135,11 +135,14 @@ def _event_hook(kind: Any, converter: cattrs.Converter) -> _Hook:
 
     An event is never lost (API contract §10): not one of a newer type, nor one whose data is newer.
     """
-    plain = _object_hook(kind, converter)
+    whole = _object_hook(kind, converter)
     known = {name: converter.get_structure_hook(each) for name, each in EVENT_OF_TYPE.items()}
 
+    def plain(value: Any, kind: Any) -> Any:
+        return whole({"data": {}, **value} if isinstance(value, dict) else value, kind)
+
     def structure(value: Any, _: Any) -> Any:
-        tag = value.get("type") if isinstance(value, dict) else None
+        tag = cast("dict[str, Any]", value).get("type") if isinstance(value, dict) else None
         if isinstance(tag, str) and tag in known:
             try:
                 return known[tag](value, EVENT_OF_TYPE[tag])

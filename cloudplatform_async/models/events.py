@@ -43,7 +43,7 @@ class Event(Model):
     id: str
     type: str
     created_at: AwareDatetime
-    data: EventData = field(factory=dict[str, Any], hash=False)  # a dict has no hash
+    data: EventData = field(hash=False)  # a dict has no hash
     api_version: str | None = None
 
     def to_cloudevent(self, *, source: str = _SOURCE) -> dict[str, Any]:
@@ -59,7 +59,7 @@ class Event(Model):
         Example:
             >>> from datetime import UTC, datetime
             >>> moment = datetime(2026, 3, 17, tzinfo=UTC)
-            >>> event = Event(id="evt_1", type="quota.raised", created_at=moment)
+            >>> event = Event(id="evt_1", type="quota.raised", created_at=moment, data={})
             >>> event.to_cloudevent()["time"]
             '2026-03-17T00:00:00Z'
         """

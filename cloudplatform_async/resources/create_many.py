@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable, Mapping
-from contextlib import aclosing, nullcontext
+from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from functools import partial
 from types import TracebackType
 from typing import Any, Final, Literal, Self, cast
@@ -131,7 +131,7 @@ class _Creation:
         try:
             if isinstance(items, AsyncIterable):
                 # A generator that is left early ends here and now, not when it is collected.
-                async with aclosing(items) if isinstance(items, AsyncGenerator) else nullcontext():
+                async with _closing(items):
                     async for item in items:
                         if not await self._begin(item):
                             break
@@ -192,11 +192,19 @@ def create_many(
     Raises:
         InvalidRequestError: For items that cannot be read one by one, and a concurrency below 1.
     """
-    given: object = items
-    if isinstance(given, (Mapping, str)) or not isinstance(given, (Iterable, AsyncIterable)):
-        raise InvalidRequestError(f"`items` must be an iterable of mappings, not a {type(given).__name__}.")
+    _check_items(items)
     most = whole_number("concurrency", concurrency, least=1)
     return CreateResults(partial(_create_one, create), items, most, background)
+
+
+def _check_items(items: object) -> None:
+    if isinstance(items, (Mapping, str)) or not isinstance(items, (Iterable, AsyncIterable)):
+        kind = "a single mapping" if isinstance(items, Mapping) else repr(items)
+        raise InvalidRequestError(f"`items` must be an iterable of mappings, not {kind}.")
+
+
+def _closing(items: object) -> AbstractAsyncContextManager[object]:
+    return aclosing(cast("Any", items)) if isinstance(items, AsyncGenerator) else nullcontext()
 
 
 async def _create_one(create: Callable[..., Awaitable[Project]], item: object) -> CreateResult:

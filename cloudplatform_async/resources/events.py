@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final, Literal, TypedDict, TypeVar, Unpack, overload
+from typing import Any, Final, Literal, TypedDict, TypeVar, Unpack, cast, overload
 
 from attrs import frozen
 
@@ -181,12 +181,9 @@ class Events:
 
 
 def _check_filters(filters: dict[str, Any]) -> None:
-    given = filters.get("type")
-    types = [given] if isinstance(given, str) or given is None else given
-    if not isinstance(types, (list, tuple)) or not all(_is_name(each) for each in types if each is not None):
-        raise InvalidRequestError(
-            f"`type` must be a type such as 'project.created', or a list, not {given!r}."
-        )
+    kinds = filters.get("type")
+    if kinds is not None and not _is_name(kinds) and not _are_names(kinds):
+        raise InvalidRequestError(f"`type` must be one such as 'project.created', or a list, not {kinds!r}.")
     since = filters.get("since")
     if since is not None and not isinstance(since, datetime):  # one without a zone is refused later
         raise InvalidRequestError(f"`since` must be a datetime with a time zone, not {since!r}.")
@@ -199,6 +196,10 @@ def _check_filters(filters: dict[str, Any]) -> None:
 
 def _is_name(value: object) -> bool:
     return isinstance(value, str) and bool(value)
+
+
+def _are_names(values: object) -> bool:
+    return isinstance(values, (list, tuple)) and all(map(_is_name, cast("Sequence[object]", values)))
 
 
 def _is_number(value: object) -> bool:

@@ -216,9 +216,7 @@ class Workflows:
             >>> run = await client.workflows.wait(run, timeout=600)  # doctest: +SKIP
             >>> print(run.outputs)  # doctest: +SKIP
         """
-        given: object = run
-        if not isinstance(given, WorkflowRun):
-            raise InvalidRequestError(f"`run` must be a WorkflowRun, as trigger gives it, not {given!r}.")
+        _check_run(run)
         clock = CLOCK.get()
         bounds = self._sender.timeouts if timeout is None else Timeouts.of(timeout)
         ends = inf if bounds.total is None else clock.monotonic() + bounds.total
@@ -246,6 +244,11 @@ class Workflows:
     def _runs(self, workflow_id: str, status: str | None, limit: int | None) -> PageSource[WorkflowRun]:
         path, filters = path_of("workflows", workflow_id, "runs"), {"status": status}
         return page_source(self._sender, path, _READ, WorkflowRun, limit=limit, filters=filters, extra=None)
+
+
+def _check_run(run: object) -> None:
+    if not isinstance(run, WorkflowRun):
+        raise InvalidRequestError(f"`run` must be a WorkflowRun, as trigger gives it, not {run!r}.")
 
 
 def _bounded(bounds: Timeouts, left: float) -> Timeouts:

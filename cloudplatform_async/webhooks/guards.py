@@ -83,6 +83,11 @@ def _above_zero(_: object, attribute: "Attribute[timedelta]", value: object) -> 
         raise ConfigurationError(f"{attribute.alias} must be a timedelta above 0, not {value!r}.")
 
 
+def _at_least_one(_: object, attribute: "Attribute[int]", value: int) -> None:
+    if value < 1:
+        raise ConfigurationError(f"{attribute.alias} must be at least 1, not {value}.")
+
+
 def _path(path: str | PathLike[str]) -> str:
     return fspath(path)
 
@@ -102,15 +107,10 @@ class MemoryGuard:
 
     _lease: timedelta = field(default=_LEASE, validator=_above_zero, kw_only=True)
     _kept: timedelta = field(default=_KEPT, validator=_above_zero, kw_only=True)
-    _most: int = field(default=100_000, kw_only=True)
+    _most: int = field(default=100_000, validator=_at_least_one, kw_only=True)
     _held: dict[str, tuple[str, float]] = field(factory=dict[str, tuple[str, float]], init=False, repr=False)
     _done: OrderedDict[str, float] = field(factory=OrderedDict[str, float], init=False, repr=False)
     _lock: Lock = field(factory=Lock, init=False, repr=False)
-
-    @_most.validator
-    def _check_most(self, _: object, value: int) -> None:
-        if value < 1:
-            raise ConfigurationError(f"most must be at least 1, not {value}.")
 
     async def claim(self, id: str) -> Claim:  # noqa: A002 - the standard's own word
         """See ``WebhookGuard``."""
@@ -163,7 +163,9 @@ class SQLiteGuard:
     _lease: timedelta = field(default=_LEASE, validator=_above_zero, kw_only=True)
     _kept: timedelta = field(default=_KEPT, validator=_above_zero, kw_only=True)
     # By process: a connection must not be used on the other side of a fork.
-    _connections: "dict[int, sqlite3.Connection]" = field(factory=dict, init=False, repr=False)
+    _connections: "dict[int, sqlite3.Connection]" = field(
+        factory=lambda: dict[int, "sqlite3.Connection"](), init=False, repr=False
+    )
     _lock: Lock = field(factory=Lock, init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from math import floor
 from typing import Final, cast
 
-from attrs import field, frozen
+from attrs import Attribute, field, frozen
 
 from cloudplatform_async._protocol.conversion import value_decoder
 from cloudplatform_async._protocol.responses import Answer
@@ -39,14 +39,23 @@ def _wall() -> float:
     return CLOCK.get().wall()
 
 
+def _not_negative(_: object, attribute: "Attribute[timedelta]", value: object) -> None:
+    if not isinstance(value, timedelta) or value < timedelta(0):
+        raise ConfigurationError(f"{attribute.alias} must be a timedelta from 0 up, not {value!r}.")
+
+
 def _keys(secrets: str | Iterable[str]) -> tuple[Key, ...]:
-    each: object = secrets  # from an environment it may be None, whatever its type says
-    if isinstance(each, str) or not isinstance(each, Iterable):
-        return (key_of(each),)
-    keys = tuple(key_of(secret) for secret in cast("Iterable[object]", each))
+    keys = tuple(key_of(secret) for secret in _each(secrets))
     if not keys:
         raise ConfigurationError("There is no webhook secret in the list: pass at least one.")
     return keys
+
+
+def _each(secrets: object) -> Iterable[object]:
+    """Give one secret or several; where it is read from an environment there may be none at all."""
+    if isinstance(secrets, str) or not isinstance(secrets, Iterable):
+        return (secrets,)
+    return cast("Iterable[object]", secrets)
 
 
 def _reader() -> Callable[[Answer], Event]:
@@ -74,14 +83,11 @@ class WebhookVerifier:
     """
 
     _keys: tuple[Key, ...] = field(converter=_keys, alias="secrets", repr=False)
-    _tolerance: timedelta = field(default=timedelta(minutes=5), kw_only=True, repr=False)
+    _tolerance: timedelta = field(
+        default=timedelta(minutes=5), validator=_not_negative, kw_only=True, repr=False
+    )
     _clock: Callable[[], float] = field(default=_wall, kw_only=True, repr=False)
     _read: Callable[[Answer], Event] = field(factory=_reader, init=False, repr=False)
-
-    @_tolerance.validator
-    def _check_tolerance(self, _: object, value: object) -> None:
-        if not isinstance(value, timedelta) or value < timedelta(0):
-            raise ConfigurationError(f"tolerance must be a timedelta from 0 up, not {value!r}.")
 
     def verify(self, body: bytes, headers: Headers) -> Event:
         """Give the event of a genuine delivery.
