@@ -34,7 +34,7 @@ QUEUED = {
     "workflow_id": "wfl_build",
     "status": "queued",
     "inputs": {"ref": "main"},
-    "outputs": {},
+    "outputs": None,
     "error": None,
     "created_at": "2026-03-17T10:22:14Z",
     "started_at": None,
@@ -110,7 +110,7 @@ async def test_a_call_is_sent_as_the_contract_says(
 
 
 async def test_workflows_and_runs_are_models() -> None:
-    """With what failed, and moments that have their zone."""
+    """What is null is empty, and moments have their zone."""
     async with client_of(always({"data": [WORKFLOW]})) as client:
         workflows = await client.workflows.iter_all().collect()
     assert [type(each) for each in workflows] == [Workflow]
