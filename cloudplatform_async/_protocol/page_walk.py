@@ -148,7 +148,7 @@ def next_position(
         return None
     fullest = max(fullest, facts.count)
     size = facts.limit or fullest
-    seen = (number - 1) * size + facts.count if seen is None else seen
+    seen = _items_before(number, facts, limit) + facts.count if seen is None else seen
     if facts.total is not None and 0 < facts.count < size == limit and seen < facts.total:
         size = fullest  # the limit may be an echo of what was asked for, and the server's own be less
     return Position(page=number + 1) if _goes_on(number, facts, size, seen) else None
@@ -164,6 +164,12 @@ def _number(asked: Position, facts: PageFacts) -> int | None:
     if not says_more or (facts.has_cursors and asked.page is None):
         return None
     return asked.page or 1
+
+
+def _items_before(number: int, facts: PageFacts, limit: int | None) -> int:
+    """Reckon how many items lie before a page, rather too few: the limit may be an echo, as above."""
+    size = facts.limit or facts.count
+    return (number - 1) * (facts.count if facts.count < size == limit else size)
 
 
 def _goes_on(number: int, facts: PageFacts, size: int, seen: int) -> bool:
@@ -201,7 +207,8 @@ class Walk(Struct):
                 promise of more that empty pages belie.
         """
         self._check_number(asked, facts)
-        before = self._seen if self._seen is not None else self._before(asked, facts)
+        # A walk that was resumed has not seen what lies before its first page.
+        before = _items_before(asked.page or 1, facts, self.limit) if self._seen is None else self._seen
         self._seen = before + facts.count
         following = next_position(asked, facts, limit=self.limit, fullest=self._fullest, seen=self._seen)
         self._fullest = max(self._fullest, facts.count)
@@ -209,10 +216,6 @@ class Walk(Struct):
             self._check_new(following)
             self._check_progress(following, facts)
         return following
-
-    def _before(self, asked: Position, facts: PageFacts) -> int:
-        """Reckon how many items lie before the first page of a walk that was resumed."""
-        return ((asked.page or 1) - 1) * (facts.limit or self.limit or facts.count)
 
     def _check_number(self, asked: Position, facts: PageFacts) -> None:
         if asked.page is None or facts.page is None or facts.page == asked.page:

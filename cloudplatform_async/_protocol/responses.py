@@ -6,7 +6,7 @@ from typing import Any, cast
 import msgspec
 
 from cloudplatform_async import errors
-from cloudplatform_async._protocol.native import UNDECODABLE
+from cloudplatform_async._protocol.native import UNDECODABLE, mended
 from cloudplatform_async._protocol.rate_limits import retry_after
 from cloudplatform_async.errors import APIStatusError, Outcome, ServerError
 
@@ -80,7 +80,7 @@ def status_error(answer: Answer, *, now: float, secrets: Iterable[str]) -> APISt
 
 def _fault(answer: Answer, secrets: Sequence[str]) -> _Fault:
     try:
-        fault = _decode_envelope(answer.body).error
+        fault = _decode_envelope(mended(answer.body)).error
         return _Fault(*(masked(part, secrets) for part in (fault.message, fault.code, fault.details)))
     except UNDECODABLE:
         return _Fault(_foreign_message(answer, secrets))

@@ -89,10 +89,11 @@ def _checked(shape: Any, structure: _Hook, value: Any, kind: Any) -> Any:
 
 
 def _object_hook(model: Any, converter: cattrs.Converter) -> _Hook:
-    make: Callable[..., _Hook] = (
-        make_typeddict_structure_fn if is_typeddict(get_origin(model) or model) else make_dict_structure_fn
-    )
-    fields = fields_of(get_origin(model) or model)
+    base = get_origin(model) or model
+    if issubclass(base, (msgspec.Struct, tuple)):
+        raise TypeError(f"{model} cannot be a model: it holds a class that msgspec alone cannot read.")
+    make: Callable[..., _Hook] = make_typeddict_structure_fn if is_typeddict(base) else make_dict_structure_fn
+    fields = fields_of(base)
     names = {field.name: override(rename=field.wire) for field in fields}
     structure = make(model, converter, **names)
     may_be_null = frozenset(field.wire for field in fields if may_be_left_out(field))
