@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache
+from types import GenericAlias
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -96,7 +97,7 @@ def nothing(answer: Answer) -> tuple[None, Mapping[str, Any]]:
 @lru_cache(maxsize=256)
 def _page_decoder(model: Any) -> Decode[Rows[Any]]:
     read = _reader(model)
-    natively = msgspec.json.Decoder(PageEnvelope[list[model]]).decode if _is_native(model) else None
+    natively = _native_decoder(PageEnvelope, GenericAlias(list, (model,))) if _is_native(model) else None
     envelope = msgspec.json.Decoder(PageEnvelope[list[Raw]]).decode
 
     def decode(answer: Answer) -> tuple[Rows[Any], Mapping[str, Any]]:
@@ -133,7 +134,7 @@ def _payload_decoder(model: Any) -> Decode[Any]:
     slow = _either(_enveloped(bare), bare)
     fast = slow
     if _is_native(model):
-        fast = _either(msgspec.json.Decoder(Envelope[model]).decode, msgspec.json.Decoder(model).decode)
+        fast = _either(_native_decoder(Envelope, model), msgspec.json.Decoder(model).decode)
 
     def decode(answer: Answer) -> tuple[Any, Mapping[str, Any]]:
         body = _body_of(answer)
@@ -195,6 +196,11 @@ def _reader(kind: Any) -> Callable[[bytes | Raw], Any]:
     from cloudplatform_async._protocol.structuring import reader
 
     return reader(kind)
+
+
+def _native_decoder(envelope: Any, kind: Any) -> Callable[[bytes], Any]:
+    decode: Callable[[bytes], Any] = msgspec.json.Decoder(envelope[kind]).decode
+    return decode
 
 
 def _is_native(kind: Any) -> bool:

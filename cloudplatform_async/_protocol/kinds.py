@@ -1,11 +1,11 @@
 """What a model is made of, be it an attrs class, a dataclass, a Struct or a TypedDict."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from datetime import datetime
 from functools import lru_cache
 from types import UnionType
-from typing import Annotated, Any, NotRequired, get_args, get_origin, get_type_hints, is_typeddict
+from typing import Annotated, Any, NotRequired, cast, get_args, get_origin, get_type_hints, is_typeddict
 
 import attrs
 import msgspec
@@ -49,11 +49,11 @@ def fields_of(kind: Any) -> tuple[Field, ...]:
     required = _required(kind)
     if required is None:
         return ()
-    hints = get_type_hints(kind, include_extras=True)
+    hints = get_type_hints(cast("Any", kind), include_extras=True)
     return tuple(Field(name, name, hint, name not in required) for name, hint in hints.items())
 
 
-def _attrs_field(field: "attrs.Attribute[Any]") -> Field:
+def _attrs_field(field: Any) -> Field:
     is_plain = field.init and field.converter is None and field.name == wire_name(field)
     return Field(field.name, wire_name(field), field.type, field.default is not attrs.NOTHING, is_plain)
 
@@ -68,7 +68,8 @@ def _required(kind: Any) -> frozenset[str] | None:
         )
     if is_typeddict(kind):
         return frozenset(kind.__required_keys__)
-    return frozenset(kind._fields) if issubclass(kind, tuple) and hasattr(kind, "_fields") else None
+    names: tuple[str, ...] = getattr(kind, "_fields", ())
+    return frozenset(names) if names and issubclass(kind, tuple) else None
 
 
 def reachable(kind: Any) -> Iterator[Any]:
@@ -121,9 +122,10 @@ def naive_place(value: Any) -> str | None:
 
 def _parts(value: Any) -> Iterator[tuple[str, Any]]:
     if isinstance(value, Mapping):
-        yield from ((f".{name}", part) for name, part in value.items())
+        named = cast("Mapping[object, object]", value)
+        yield from ((f".{name}", part) for name, part in named.items())
     elif isinstance(value, (list, tuple, set, frozenset)):
-        yield from ((f"[{place}]", part) for place, part in enumerate(value))
+        yield from ((f"[{place}]", part) for place, part in enumerate(cast("Iterable[object]", value)))
     else:
         for field in fields_of(value.__class__):
             yield f".{field.wire}", getattr(value, field.name, None)
@@ -137,20 +139,25 @@ def without_nulls(value: Any, kind: Any) -> Any:
         kind: That it is to become.
     """
     shape, args = get_origin(kind) or kind, get_args(kind)
-    if isinstance(value, dict) and (fields := {field.wire: field for field in fields_of(shape)}):
-        return {
-            name: without_nulls(part, fields[name].kind) if name in fields else part
-            for name, part in value.items()
-            if part is not None or name not in fields or not may_be_left_out(fields[name])
-        }
     if not isinstance(shape, type) or shape in _WRAPPERS:
         for choice in args:
             value = without_nulls(value, choice)
-    elif isinstance(value, dict) and args:
-        return {name: without_nulls(part, args[-1]) for name, part in value.items()}
-    elif isinstance(value, list) and args:
-        return [without_nulls(part, args[0]) for part in value]
-    return value
+    elif isinstance(value, dict):
+        return _object_without_nulls(cast("dict[str, Any]", value), shape, args)
+    elif type(value) is list and args:
+        return [without_nulls(part, args[0]) for part in cast("Iterable[Any]", value)]
+    return cast("object", value)
+
+
+def _object_without_nulls(value: dict[str, Any], shape: Any, args: tuple[Any, ...]) -> dict[str, Any]:
+    fields = {field.wire: field for field in fields_of(shape)}
+    if not fields:
+        return {name: without_nulls(part, args[-1]) for name, part in value.items()} if args else value
+    return {
+        name: without_nulls(part, fields[name].kind) if name in fields else part
+        for name, part in value.items()
+        if part is not None or name not in fields or not may_be_left_out(fields[name])
+    }
 
 
 def may_be_left_out(field: Field) -> bool:

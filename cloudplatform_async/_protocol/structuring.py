@@ -12,9 +12,8 @@ from typing import Any, cast, get_args, get_origin, is_typeddict
 
 import cattrs
 import msgspec
-from cattrs import cols
-from cattrs.gen import make_dict_structure_fn, override
-from cattrs.gen.typeddicts import make_dict_structure_fn as make_typeddict_structure_fn
+from cattrs import cols, gen
+from cattrs.gen import override, typeddicts
 from msgspec import Raw
 
 from cloudplatform_async._protocol.kinds import (
@@ -28,7 +27,9 @@ from cloudplatform_async._protocol.kinds import (
 from cloudplatform_async._protocol.native import UNDECODABLE, fault_of
 from cloudplatform_async.models.events import EVENT_OF_TYPE, Event, EventData
 
-_cols: Any = cols  # partly untyped
+_cols: Any = cols  # partly untyped, as the two below
+_gen: Any = gen
+_typeddicts: Any = typeddicts
 _Hook = Callable[[Any, Any], Any]
 _Read = Callable[[bytes | Raw], Any]
 _PRIMITIVES = (str, int, float, bool, bytes, Enum)  # which cattrs alone would coerce
@@ -89,13 +90,13 @@ def _checked(shape: Any, structure: _Hook, value: Any, kind: Any) -> Any:
 
 
 def _object_hook(model: Any, converter: cattrs.Converter) -> _Hook:
-    base = get_origin(model) or model
+    base: Any = get_origin(model) or model
     if issubclass(base, (msgspec.Struct, tuple)):
         raise TypeError(f"{model} cannot be a model: it holds a class that msgspec alone cannot read.")
-    make: Callable[..., _Hook] = make_typeddict_structure_fn if is_typeddict(base) else make_dict_structure_fn
+    make = (_typeddicts if is_typeddict(base) else _gen).make_dict_structure_fn
     fields = fields_of(base)
     names = {field.name: override(rename=field.wire) for field in fields}
-    structure = make(model, converter, **names)
+    structure: _Hook = make(model, converter, **names)
     may_be_null = frozenset(field.wire for field in fields if may_be_left_out(field))
 
     def structure_object(value: Any, kind: Any) -> Any:

@@ -1,5 +1,6 @@
 """Usage: request counts and error rates of spans of days (API contract §4)."""
 
+from collections.abc import Awaitable, Callable
 from datetime import date, datetime, timedelta
 from typing import Self
 
@@ -76,7 +77,8 @@ class UsageMetrics:
         """
         _check_span(start, end)
         _check_step(step)
-        source = _WindowSource(usage=self, start=start, end=end, step=step)
+        background = self._sender.state.background
+        source = _WindowSource(get=self.get, background=background, start=start, end=end, step=step)
         return Paginator(source, ahead=ahead, resume_from=resume_from)
 
 
@@ -84,7 +86,8 @@ class UsageMetrics:
 class _WindowSource:
     """The windows of a span of days, as a numbered list with one item a page."""
 
-    usage: UsageMetrics
+    get: Callable[[date, date], Awaitable[Usage]]
+    background: Background | None
     start: date
     end: date
     step: timedelta
@@ -94,11 +97,6 @@ class _WindowSource:
     def identity(self) -> str:
         """Names the windows."""
         return list_identity("/usage", f"from={self.start}&to={self.end}&step={self.step.days}")
-
-    @property
-    def background(self) -> Background:
-        """The client's."""
-        return self.usage._sender.state.background  # noqa: SLF001 - of this module
 
     def sized(self, limit: int | None) -> Self:
         """Give the same windows: each is a page, whatever the size."""
@@ -110,7 +108,7 @@ class _WindowSource:
         first = self.start + (number - 1) * self.step
         # Compared like this, no day beyond the calendar's last is ever computed.
         last = self.end if self.end - first < self.step else first + (self.step - _DAY)
-        usage = await self.usage.get(first, last)
+        usage = await self.get(first, last)
         facts = PageFacts(count=1, page=number, limit=1, total=(self.end - self.start) // self.step + 1)
         return Fetched(page=page_of([usage], facts, position, 1), asked=position, facts=facts)
 
