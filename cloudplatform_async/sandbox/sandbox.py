@@ -15,15 +15,18 @@ from cloudplatform_async.sandbox.api.credentials import SCOPES
 from cloudplatform_async.sandbox.platform.clock import Clock
 from cloudplatform_async.sandbox.platform.paging import Paging
 from cloudplatform_async.sandbox.platform.rate_limits import RateLimits
+from cloudplatform_async.sandbox.platform.signatures import new_secret
 from cloudplatform_async.sandbox.platform.state import Platform
 from cloudplatform_async.sandbox.serving.faults import Faults
 from cloudplatform_async.sandbox.serving.in_process import InProcessTransport
 from cloudplatform_async.sandbox.serving.records import ServedRequest
 from cloudplatform_async.sandbox.serving.server import Server
 from cloudplatform_async.sandbox.storage.database import Database
+from cloudplatform_async.sandbox.storage.deliveries import create_deliveries
 from cloudplatform_async.sandbox.storage.events import create_events
 from cloudplatform_async.sandbox.storage.projects import create_projects
 from cloudplatform_async.sandbox.storage.settings import Settings
+from cloudplatform_async.sandbox.storage.webhooks import create_webhooks
 from cloudplatform_async.sandbox.storage.workflows import create_workflows
 
 
@@ -41,6 +44,8 @@ class Sandbox:
         port: The port to serve on; 0: a free one.
         database: Path of the SQLite database. One that holds projects already is not seeded.
         clock: Gives the time in seconds since the epoch; by default the real time.
+        webhook_retries: How often a delivery is tried again, at least 0; the waits on the sandbox's clock
+            double from a second on.
 
     Raises:
         ValueError: For a number outside its range, or another `paging`.
@@ -66,20 +71,27 @@ class Sandbox:
         port: int = 0,
         database: str = ":memory:",
         clock: Callable[[], float] | None = None,
+        webhook_retries: int = 12,
     ) -> None:
         if paging not in {"page", "cursor"}:
             raise ValueError("paging must be 'page' or 'cursor'.")
         _check_range("projects", projects, at_least=0)
         _check_range("rate_limit", rate_limit, at_least=1)
         _check_range("latency", latency, at_least=0)
+        _check_range("webhook_retries", webhook_retries, at_least=0)
         _check_range("port", port, at_least=0, at_most=65_535)
         store = Database(database)
         create_events(store)
+        create_webhooks(store)
+        create_deliveries(store)
         create_projects(store, projects)
         create_workflows(store)
+        settings = Settings(store)
         self._platform = Platform(
             database=store,
-            clock=Clock(clock, Settings(store)),
+            clock=Clock(clock, settings),
+            webhook_retries=webhook_retries,
+            webhook_secret=settings.get_or_set("webhook_secret", new_secret()),
             paging=paging,
             limits=RateLimits(rate_limit),
             latency=latency,
@@ -89,6 +101,7 @@ class Sandbox:
         self._server: Server | None = None
         self.api_key: str = self.issue_api_key()
         self._platform.api_key = self.api_key
+        self._platform.sender.wake()  # a database may hold what is still to be delivered
 
     # Addresses
 
@@ -131,6 +144,11 @@ class Sandbox:
     @token_lifetime.setter
     def token_lifetime(self, seconds: float) -> None:
         self._platform.authorization_server.token_lifetime = seconds
+
+    @property
+    def webhook_secret(self) -> str:
+        """The secret with which every webhook begins, until its own is rotated."""
+        return self._platform.webhook_secret
 
     def issue_api_key(self) -> str:
         """A further API key, with limits and idempotency keys of its own."""
@@ -189,12 +207,14 @@ class Sandbox:
         if self._server is not None:
             raise RuntimeError("This sandbox is being served already.")
         self._server = Server(self._app, self._port)
+        self._platform.sender.wake()
 
     def stop(self) -> None:
         """Stop serving: connections are broken off, and the thread ends. The platform keeps what it knows."""
         server, self._server = self._server, None
         if server is not None:
             server.stop()
+        self._platform.sender.stop()
 
     def serve_forever(self, ready: "Callable[[Sandbox], object] | None" = None) -> None:
         """Serve until `KeyboardInterrupt` (Ctrl-C), which ends it quietly; for a command line.

@@ -17,7 +17,7 @@ from cloudplatform_async.sandbox.serving.front import is_own
 
 pytestmark = pytest.mark.anyio
 
-RUN = "run_0123456789abcdef"
+RUN, WEBHOOK, DELIVERY = (f"{prefix}_0123456789abcdef" for prefix in ("run", "whk", "dlv"))
 
 
 async def test_the_document_is_valid_openapi(sandbox: Sandbox, api: httpx.AsyncClient) -> None:
@@ -77,6 +77,16 @@ async def test_every_successful_answer_is_met_and_true_to_its_schema(
     await call("GET", f"{runs}/{{run_id}}", 200, **ids)
     await call("POST", f"{runs}/{{run_id}}/cancel", 200, **ids)
     await call("GET", "/v1/events", 200)
+    hook = {"url": "http://127.0.0.1:9/", "types": ["project.*"]}
+    webhook = {"id": (await call("POST", "/v1/webhooks", 201, json=hook)).json()["id"]}
+    await call("GET", "/v1/webhooks", 200)
+    await call("GET", "/v1/webhooks/{id}", 200, **webhook)
+    await call("POST", "/v1/webhooks/{id}/rotate", 200, **webhook)
+    await api.post("/projects", json={"name": "n", "slug": "t"})
+    log = await call("GET", "/v1/webhooks/{id}/deliveries", 200, **webhook)
+    ids = {**webhook, "delivery_id": log.json()["data"][0]["id"]}
+    await call("POST", "/v1/webhooks/{id}/deliveries/{delivery_id}/redeliver", 202, **ids)
+    await call("DELETE", "/v1/webhooks/{id}", 204, **webhook)
     client = {"client_id": sandbox.client_id, "client_secret": sandbox.client_secret}
     await call("POST", "/oauth/token", 200, data={"grant_type": "client_credentials", **client})
     await call("GET", "/openapi.json", 200)
@@ -184,10 +194,16 @@ def test_the_curl_samples_run(document: dict[str, Any], served) -> None:
 
 def with_ids(sandbox: Sandbox, source: str) -> str:
     """The sample with ids of what is there: only projects and workflows are seeded under those it has."""
-    if RUN in source:
-        headers = {"x-api-key": sandbox.api_key}
-        answer = httpx.post(f"{sandbox.base_url}/workflows/wfl_build/runs", json={}, headers=headers)
-        source = source.replace(RUN, answer.json()["id"])
+    with httpx.Client(base_url=sandbox.base_url, headers={"x-api-key": sandbox.api_key}) as api:
+        if RUN in source:
+            source = source.replace(RUN, api.post("/workflows/wfl_build/runs", json={}).json()["id"])
+        if WEBHOOK in source:
+            webhook = api.post("/webhooks", json={"url": "http://127.0.0.1:9/"}).json()["id"]
+            source = source.replace(WEBHOOK, webhook)
+        if DELIVERY in source:
+            api.post("/projects", json={"name": "n", "slug": "s"})
+            log = api.get(f"/webhooks/{webhook}/deliveries").json()["data"]
+            source = source.replace(DELIVERY, log[0]["id"])
     return source
 
 

@@ -88,6 +88,7 @@ class Gateway:
             answer = self._answer(operation, call)
             if slot is not None:
                 platform.memory.settle(slot, answer)
+        platform.sender.wake()
         return answer
 
     def _answer(self, operation: Operation, call: Call) -> Answer:

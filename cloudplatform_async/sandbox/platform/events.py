@@ -8,12 +8,18 @@ from cloudplatform_async.sandbox.api.calls import Call
 from cloudplatform_async.sandbox.api.operations import Operation
 from cloudplatform_async.sandbox.api.parameters import Parameter, Schema
 from cloudplatform_async.sandbox.api.validation import moment
-from cloudplatform_async.sandbox.platform.paging import PARAMETERS, Selection, list_answer, list_schema
+from cloudplatform_async.sandbox.platform.paging import (
+    ORDER,
+    PARAMETERS,
+    Selection,
+    descending,
+    list_answer,
+    list_schema,
+)
 from cloudplatform_async.sandbox.platform.state import Platform
 from cloudplatform_async.sandbox.storage.database import Database, Value
-from cloudplatform_async.sandbox.storage.events import API_VERSION, TYPE_MATCHES
-
-ORDERS = ("asc", "desc")
+from cloudplatform_async.sandbox.storage.event_types import TYPE_MATCHES
+from cloudplatform_async.sandbox.storage.events import API_VERSION
 
 
 def list_events(platform: Platform, call: Call) -> Answer:
@@ -37,7 +43,7 @@ def _selection(database: Database, query: QueryParams) -> Selection:
         table="events",
         conditions=tuple(conditions),
         values=tuple(values),
-        descending=_descending(query),
+        descending=descending(query),
     )
 
 
@@ -46,13 +52,6 @@ def _place(database: Database, id_: str) -> int:
     if not rows:
         raise RefusedError(400, "unknown_event", f"after must be the id of an event, and {id_!r} is none.")
     return int(rows[0][0])
-
-
-def _descending(query: QueryParams) -> bool:
-    order = query.get("order", "asc")
-    if order not in ORDERS:
-        raise RefusedError(400, "invalid_filter", "order must be asc or desc.")
-    return order == "desc"
 
 
 _TEXT: Schema = {"type": "string"}
@@ -73,11 +72,6 @@ SCHEMAS: dict[str, Schema] = {
     },
 }
 
-ORDER = Parameter(
-    name="order",
-    description="`asc`: oldest first; `desc`: newest first.",
-    schema={"type": "string", "enum": list(ORDERS), "default": "asc"},
-)
 _FILTERS = (
     Parameter(
         name="type",

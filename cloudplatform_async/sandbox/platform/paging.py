@@ -17,6 +17,7 @@ Paging: TypeAlias = Literal["page", "cursor"]
 
 DEFAULT_LIMIT = 20
 MAX_LIMIT = 100
+ORDERS = ("asc", "desc")
 _MAX_DIGITS = 9
 _CURSOR_MARK = "v1:"
 
@@ -75,6 +76,18 @@ def read_window(query: QueryParams, default: Paging) -> Window:
     if cursor is not None or (page is None and default == "cursor"):
         return Window(limit=limit, after=decode_cursor(cursor) if cursor else None)
     return Window(limit=limit, page=_positive("1" if page is None else page, "page"))
+
+
+def descending(query: QueryParams) -> bool:
+    """Whether a list is asked for newest first.
+
+    Raises:
+        RefusedError: 400 `invalid_filter` for an order that is none.
+    """
+    order = query.get("order", ORDERS[0])
+    if order not in ORDERS:
+        raise RefusedError(400, "invalid_filter", "order must be asc or desc.")
+    return order == "desc"
 
 
 def encode_cursor(seq: int) -> str:
@@ -160,6 +173,13 @@ PARAMETERS = (
         description="`meta.next_cursor` of the page before, for cursor paging; empty for the first page.",
         schema={"type": "string"},
     ),
+)
+
+
+ORDER = Parameter(
+    name="order",
+    description="`asc`: oldest first; `desc`: newest first.",
+    schema={"type": "string", "enum": list(ORDERS), "default": "asc"},
 )
 
 

@@ -5,12 +5,10 @@ import secrets
 import msgspec
 
 from cloudplatform_async.sandbox.storage.database import Database
+from cloudplatform_async.sandbox.storage.deliveries import queue_deliveries
 from cloudplatform_async.sandbox.storage.timestamps import timestamp
 
 API_VERSION = "v1"
-# SQL for: `value` is the type `kind` (json_each has a `type` of its own), a family of it, or `*`.
-TYPE_MATCHES = """(value IN (kind, '*')
-    OR (substr(value, -2) = '.*' AND instr(kind, substr(value, 1, length(value) - 1)) = 1))"""
 _TABLE = """
 CREATE TABLE IF NOT EXISTS events (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -32,7 +30,7 @@ def create_events(database: Database) -> None:
 def append_event(
     database: Database, kind: str, data: str, at: float, *, subject: str, id_: str | None = None
 ) -> str:
-    """Add an event, within the transaction of the change that it tells.
+    """Add an event and queue its deliveries, within the transaction of the change that it tells.
 
     Args:
         database: Where.
@@ -46,8 +44,6 @@ def append_event(
         Its document.
     """
     id_ = id_ or f"evt_{secrets.token_hex(8)}"
-    # To the microsecond, as it is shown: a filter by the time that was shown finds it.
-    at = round(at, 6)
     document = msgspec.json.encode(
         {
             "id": id_,
@@ -58,5 +54,7 @@ def append_event(
         }
     ).decode()
     statement = "INSERT INTO events (id, kind, subject, created, document) VALUES (?, ?, ?, ?, ?)"
-    database.write(statement, (id_, kind, subject, at, document))
+    # To the microsecond, as it is shown: a filter by the time that was shown finds it.
+    database.write(statement, (id_, kind, subject, round(at, 6), document))
+    queue_deliveries(database, id_, kind, subject, at)
     return document
