@@ -51,20 +51,40 @@ def test_names_are_text_whatever_they_contain(page: Any, api: httpx.Client) -> N
     assert page.title() == title
 
 
-def test_one_button_creates_and_triggers(page: Any, sandbox: Sandbox) -> None:
-    """Project, run and events appear as they come to be; the run's end too, once the clock was advanced."""
+def test_one_button_creates_triggers_and_delivers(page: Any) -> None:
+    """Project, run, events and deliveries appear as they come to be; the run ends as the clock goes on."""
     page.get_by_test_id("freeze").check()
     page.get_by_test_id("create-project").click()
     page.locator(".runs .row").wait_for()
     run = page.locator(".runs .row .mono").inner_text()
     assert run.startswith("run_")
     page.locator(".events .type", has_text="project.created").wait_for()
+    page.locator(".deliveries .row", has_text="project.created").filter(has_text="delivered").wait_for()
     page.locator(".runs .dot", has_text="running").wait_for()
     page.get_by_role("button", name="Advance by one minute").click()
     page.locator(".runs .dot", has_text="succeeded").wait_for()
-    page.locator(".events .type", has_text="workflow.run.succeeded").wait_for()
+    page.locator(".deliveries .row", has_text="workflow.run.succeeded").filter(has_text="delivered").wait_for()
     page.locator(".runs summary").click()
     assert f'"id": "{run}"' in page.locator(".runs .detail pre").inner_text()
+    paths = page.locator(".requests .path").all_inner_texts()
+    assert paths == ["/v1/workflows/wfl_build/runs", "/v1/projects", "/v1/webhooks"]
+
+
+def test_a_delivery_shows_each_of_its_attempts(page: Any, sandbox: Sandbox) -> None:
+    """The page's endpoint fails until it is told not to; the clock brings the next attempt."""
+    sandbox.clock.freeze()
+    with page.expect_response("**/_sandbox/settings"):
+        page.get_by_test_id("endpoint-fails").check()
+    page.get_by_test_id("create-project").click()
+    delivery = page.locator(".deliveries .row", has_text="project.created")
+    delivery.filter(has_text="retrying").wait_for()
+    delivery.locator("summary").click()
+    assert delivery.locator(".attempts .status").all_inner_texts() == ["500"]
+    with page.expect_response("**/_sandbox/settings"):
+        page.get_by_test_id("endpoint-fails").uncheck()
+    page.get_by_role("button", name="Advance by one minute").click()
+    delivery.filter(has_text="delivered").wait_for()
+    assert delivery.locator(".attempts .status").all_inner_texts() == ["500", "204"]
 
 
 def test_a_failure_is_told(page: Any, sandbox: Sandbox) -> None:
@@ -73,7 +93,7 @@ def test_a_failure_is_told(page: Any, sandbox: Sandbox) -> None:
     page.keyboard.press("c")
     toast = page.locator(".toast.bad")
     toast.wait_for()
-    assert toast.inner_text() == "POST /v1/projects: 503 scripted_fault. This answer was scripted."
+    assert toast.inner_text() == "POST /v1/webhooks: 503 scripted_fault. This answer was scripted."
 
 
 def test_a_switch_scripts_a_fault_and_takes_it_back(page: Any, api: httpx.Client, sandbox: Sandbox) -> None:

@@ -1,7 +1,7 @@
 // The page: a stream of the sandbox's state comes in, rows go out. What users wrote is set as text, never as markup.
 
 const ORIGIN = location.origin;
-const state = { settings: {}, faults: [], requests: { total: 0, data: [] } };
+const state = { settings: {}, faults: [], webhooks: [], requests: { total: 0, data: [] } };
 const byId = (id) => document.getElementById(id);
 
 // Elements
@@ -63,7 +63,7 @@ function showList(name, { total, items, key, make, empty }) {
 }
 
 function keptRow(before, item, key, make, isFirst) {
-  const version = JSON.stringify(item);
+  const version = `${JSON.stringify(item)} ${now().toDateString()}`;
   if (before?.dataset.version === version) return before;
   const row = make(item);
   row.classList.add("row");
@@ -85,7 +85,8 @@ function placeRows(list, rows) {
 
 function expandable(cells, detail) {
   const row = el("details", {}, el("summary", {}, ...cells));
-  const show = () => row.open && row.children.length === 1 && row.append(el("div", { class: "detail" }, ...detail()));
+  const show = () =>
+    row.open && row.children.length === 1 && row.append(el("div", { class: "detail" }, ...detail()));
   row.addEventListener("toggle", show);
   return row;
 }
@@ -96,7 +97,9 @@ const pretty = (value) => el("pre", { tabindex: 0 }, JSON.stringify(value, null,
 
 function showRequests() {
   const words = byId("filter").value.toLowerCase().split(/\s+/).filter(Boolean);
-  const items = state.requests.data.filter((request) => words.every((word) => searchText(request).includes(word)));
+  const items = state.requests.data.filter((request) =>
+    words.every((word) => searchText(request).includes(word)),
+  );
   showList("requests", {
     total: state.requests.total,
     items,
@@ -161,7 +164,10 @@ function indented(body) {
   }
 }
 
-const nothingFound = () => [el("b", {}, "No request matches"), el("p", {}, "The filter looks at method, path, status and fault.")];
+const nothingFound = () => [
+  el("b", {}, "No request matches"),
+  el("p", {}, "The filter looks at method, path, status and fault."),
+];
 const nothingAsked = () => [
   el("b", {}, "No requests yet"),
   el("p", {}, `Point a client at ${ORIGIN}/v1, or press “Create a project” and watch it arrive here.`),
@@ -170,7 +176,9 @@ const nothingAsked = () => [
 // Copies of a request: credentials stand in it as variables, so that none gets into a clipboard
 
 const TRANSPORT_HEADERS = new Set(
-  "host content-length connection accept accept-encoding accept-language user-agent origin referer cookie x-attempt traceparent x-request-id".split(" "),
+  "host content-length connection accept accept-encoding accept-language user-agent origin referer cookie x-attempt traceparent x-request-id".split(
+    " ",
+  ),
 );
 
 const quoted = (text) => `'${text.replaceAll("'", `'\\''`)}'`;
@@ -216,7 +224,9 @@ anyio.run(main)
 function queryValues(query) {
   const values = {};
   for (const [name, value] of new URLSearchParams(query)) (values[name] ??= []).push(value);
-  return Object.fromEntries(Object.entries(values).map(([name, all]) => [name, all.length > 1 ? all : all[0]]));
+  return Object.fromEntries(
+    Object.entries(values).map(([name, all]) => [name, all.length > 1 ? all : all[0]]),
+  );
 }
 
 function pythonBody(body) {
@@ -232,13 +242,19 @@ function pythonValue(value) {
   if (typeof value === "boolean") return value ? "True" : "False";
   if (Array.isArray(value)) return `[${value.map(pythonValue).join(", ")}]`;
   if (typeof value === "object") {
-    return `{${Object.entries(value).map(([name, part]) => `${pythonValue(name)}: ${pythonValue(part)}`).join(", ")}}`;
+    return `{${Object.entries(value)
+      .map(([name, part]) => `${pythonValue(name)}: ${pythonValue(part)}`)
+      .join(", ")}}`;
   }
   return JSON.stringify(value);
 }
 
 function copyButton(label, text, testId) {
-  return el("button", { type: "button", class: "small", "data-testid": testId, onclick: () => copy(text()) }, label);
+  return el(
+    "button",
+    { type: "button", class: "small", "data-testid": testId, onclick: () => copy(text()) },
+    label,
+  );
 }
 
 async function copy(text) {
@@ -269,7 +285,10 @@ function showEvents({ total, data }) {
         ],
         () => [pretty(event)],
       ),
-    empty: () => [el("b", {}, "No events yet"), el("p", {}, "Each change of a project or a run is an event, and appears here at once.")],
+    empty: () => [
+      el("b", {}, "No events yet"),
+      el("p", {}, "Each change of a project or a run is an event, and appears here at once."),
+    ],
   });
 }
 
@@ -280,30 +299,46 @@ function showDeliveries({ total, data }) {
     key: (delivery) => delivery.id,
     make: (delivery) => {
       const tries = delivery.attempts.length;
+      const kind = delivery.status === "pending" && tries ? "warn" : DELIVERY_KINDS[delivery.status];
       const cells = [
         when(delivery.created_at),
-        el("span", { class: "mono cut", title: delivery.url }, delivery.event_type),
-        el("span", { class: "number" }, tries === 1 ? "1 attempt" : `${tries} attempts`),
-        el("span", { class: `dot ${DELIVERY_KINDS[delivery.status] ?? ""}` }, delivery.status),
+        el("span", { class: "type cut" }, delivery.event_type),
+        el("span", { class: "number" }, tries > 1 ? `${tries} attempts` : ""),
+        el("span", { class: `dot ${kind ?? ""}` }, kind === "warn" ? "retrying" : delivery.status),
       ];
-      return expandable(cells, () => [attempts(delivery.attempts), el("p", { class: "id" }, delivery.url)]);
+      return expandable(cells, () => deliveryDetail(delivery));
     },
-    empty: () => [el("b", {}, "No deliveries yet"), el("p", {}, "Subscribe an endpoint with POST /v1/webhooks; the button above subscribes one of this page.")],
+    empty: () => [
+      el("b", {}, "No deliveries yet"),
+      el(
+        "p",
+        {},
+        "Subscribe an endpoint with POST /v1/webhooks; the button above subscribes one of this page.",
+      ),
+    ],
   });
 }
 
-function attempts(all) {
-  const lines = all.map((attempt, index) =>
-    el(
-      "li",
-      {},
-      el("span", {}, `${index + 1}`),
-      when(attempt.at),
-      el("span", { class: "cut" }, attempt.error ?? (attempt.status < 300 ? "accepted" : "refused")),
-      el("span", { class: `status ${statusKind(attempt.status)}` }, attempt.status ?? "–"),
-    ),
+function deliveryDetail(delivery) {
+  const webhook = state.webhooks.find(({ id }) => id === delivery.webhook);
+  const next = delivery.next_attempt_at;
+  return [
+    el("p", { class: "id" }, `${delivery.event_id} to ${webhook?.url ?? delivery.webhook}`),
+    el("ol", { class: "attempts" }, ...delivery.attempts.map(attemptLine)),
+    next ? el("p", { class: "note" }, "The next attempt is at ", when(next)) : null,
+  ];
+}
+
+function attemptLine(attempt, index) {
+  const answered = attempt.status_code === null ? attempt.error : duration(attempt.elapsed);
+  return el(
+    "li",
+    {},
+    el("span", {}, `${index + 1}`),
+    when(attempt.attempted_at),
+    el("span", { class: `status ${statusKind(attempt.status_code)}` }, attempt.status_code ?? "–"),
+    el("span", { class: "cut", title: answered }, answered),
   );
-  return el("ol", { class: "attempts" }, ...lines);
 }
 
 function showRuns({ total, data }) {
@@ -315,12 +350,21 @@ function showRuns({ total, data }) {
       expandable(
         [
           when(run.created_at),
-          el("span", { class: "cut" }, el("span", { class: "mono" }, run.id), " ", el("span", { class: "subject" }, run.workflow_id)),
+          el(
+            "span",
+            { class: "cut" },
+            el("span", { class: "mono" }, run.id),
+            "  ",
+            el("span", { class: "subject" }, run.workflow_id),
+          ),
           el("span", { class: `dot ${RUN_KINDS[run.status] ?? ""}` }, run.status),
         ],
         () => [pretty(run)],
       ),
-    empty: () => [el("b", {}, "No runs yet"), el("p", {}, "A workflow that is triggered shows here how far its run has come.")],
+    empty: () => [
+      el("b", {}, "No runs yet"),
+      el("p", {}, "A workflow that is triggered shows here how far its run has come."),
+    ],
   });
 }
 
@@ -333,11 +377,19 @@ function showProjects({ total, data }) {
       el(
         "div",
         { class: "plain" },
-        el("span", { class: "name" }, el("b", { class: "cut", title: project.name }, project.name), el("span", { class: "id cut" }, project.id)),
+        el(
+          "span",
+          { class: "name" },
+          el("b", { class: "cut", title: project.name }, project.name),
+          el("span", { class: "id cut" }, project.id),
+        ),
         el("span", { class: `dot ${project.status === "active" ? "good" : ""}` }, project.status),
         when(project.created_at),
       ),
-    empty: () => [el("b", {}, "No projects yet"), el("p", {}, "Create one with the button above, or from your own code.")],
+    empty: () => [
+      el("b", {}, "No projects yet"),
+      el("p", {}, "Create one with the button above, or from your own code."),
+    ],
   });
 }
 
@@ -347,10 +399,14 @@ const CHART = { height: 116, top: 8, bottom: 22, gap: 8, widest: 40, label: 52 }
 
 function showUsage(days) {
   state.usage = days;
-  const sum = days.reduce((all, day) => ({ requests: all.requests + day.requests, errors: all.errors + day.errors }));
+  const sum = days.reduce((all, day) => ({
+    requests: all.requests + day.requests,
+    errors: all.errors + day.errors,
+  }));
   byId("today").textContent = counted(days.at(-1).requests);
   byId("error-rate").textContent = `${(sum.requests ? (100 * sum.errors) / sum.requests : 0).toFixed(1)} %`;
   const width = byId("chart").clientWidth - 32;
+  if (width <= 0) return; // not laid out yet: it is drawn when it is
   const scale = {
     step: width / days.length,
     highest: Math.max(...days.map((day) => day.requests), 1),
@@ -358,7 +414,9 @@ function showUsage(days) {
     every: Math.ceil((CHART.label * days.length) / width),
   };
   const label = `${counted(sum.requests)} requests in ${days.length} days, ${counted(sum.errors)} of them errors`;
-  const bars = days.map((day, index) => dayBar(day, index, (days.length - 1 - index) % scale.every === 0, scale));
+  const bars = days.map((day, index) =>
+    dayBar(day, index, (days.length - 1 - index) % scale.every === 0, scale),
+  );
   const size = { width, height: CHART.height, viewBox: `0 0 ${width} ${CHART.height}` };
   byId("chart").replaceChildren(svg("svg", { ...size, role: "img", "aria-label": label }, ...bars));
 }
@@ -383,15 +441,26 @@ function dayBar(day, index, hasLabel, { step, highest }) {
   );
 }
 
-const dayLabel = (day) => moment(`${day}T00:00:00Z`).toLocaleDateString("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
+const dayLabel = (day) =>
+  moment(`${day}T00:00:00Z`).toLocaleDateString("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
 
 // Controls
 
 const API_PATHS = "/v1/*";
 const SWITCHES = [
   { id: "503", name: "503 Unavailable", help: "Nothing is done", fault: { kind: "status", status: 503 } },
-  { id: "429", name: "429 Too many requests", help: "Retry after 2 s", fault: { kind: "status", status: 429, headers: { "retry-after": "2" } } },
-  { id: "lost_answer", name: "Lost answer", help: "Done, and nobody hears of it", fault: { kind: "lost_answer" } },
+  {
+    id: "429",
+    name: "429 Too many requests",
+    help: "Retry after 2 s",
+    fault: { kind: "status", status: 429, headers: { "retry-after": "2" } },
+  },
+  {
+    id: "lost_answer",
+    name: "Lost answer",
+    help: "Done, and nobody hears of it",
+    fault: { kind: "lost_answer" },
+  },
   { id: "reset", name: "Connection reset", help: "Nothing is done", fault: { kind: "reset" } },
   { id: "hang", name: "Silence", help: "No answer until the client leaves", fault: { kind: "hang" } },
 ];
@@ -399,7 +468,12 @@ const HOW_OFTEN = { always: {}, some: { probability: 0.3 }, once: { times: 1 } }
 
 function drawSwitches() {
   const rows = SWITCHES.map(({ id, name, help }) => {
-    const input = el("input", { type: "checkbox", role: "switch", "data-testid": `fault-${id}`, "data-fault": id });
+    const input = el("input", {
+      type: "checkbox",
+      role: "switch",
+      "data-testid": `fault-${id}`,
+      "data-fault": id,
+    });
     return el("label", { class: "switch harm" }, el("span", {}, name, el("small", {}, help)), input);
   });
   byId("fault-switches").append(...rows);
@@ -407,7 +481,10 @@ function drawSwitches() {
 
 const isSpent = (fault) => fault.times === 0;
 const matches = ({ fault }, scripted) =>
-  scripted.path === API_PATHS && scripted.kind === fault.kind && scripted.status === (fault.status ?? null) && scripted.method === null;
+  scripted.path === API_PATHS &&
+  scripted.kind === fault.kind &&
+  scripted.status === (fault.status ?? null) &&
+  scripted.method === null;
 
 async function toggleFault(input) {
   const entry = SWITCHES.find(({ id }) => id === input.dataset.fault);
@@ -423,7 +500,9 @@ function showFaults(faults) {
   state.faults = faults;
   const active = faults.filter((fault) => !isSpent(fault));
   for (const entry of SWITCHES) {
-    document.querySelector(`[data-fault="${entry.id}"]`).checked = active.some((fault) => matches(entry, fault));
+    document.querySelector(`[data-fault="${entry.id}"]`).checked = active.some((fault) =>
+      matches(entry, fault),
+    );
   }
   const others = active.filter((fault) => !SWITCHES.some((entry) => matches(entry, fault)));
   byId("scripted").replaceChildren(...others.map(scriptedFault));
@@ -438,7 +517,11 @@ function scriptedFault(fault) {
     "li",
     {},
     el("span", {}, el("b", {}, what), ` ${where}${left}`),
-    el("button", { type: "button", class: "small quiet", "aria-label": `Take back the fault ${what}`, onclick: remove }, "✕"),
+    el(
+      "button",
+      { type: "button", class: "small quiet", "aria-label": `Take back the fault ${what}`, onclick: remove },
+      "✕",
+    ),
   );
 }
 
@@ -472,7 +555,12 @@ function tick() {
   const date = now();
   byId("clock-time").textContent = clockTime(date);
   byId("clock-time").dateTime = date.toISOString();
-  byId("clock-date").textContent = date.toLocaleDateString("en-GB", { weekday: "short", day: "numeric", month: "short", year: "numeric" });
+  byId("clock-date").textContent = date.toLocaleDateString("en-GB", {
+    weekday: "short",
+    day: "numeric",
+    month: "short",
+    year: "numeric",
+  });
 }
 
 // Requests of this page: to the sandbox's own paths, and to the API as any client makes them
@@ -508,17 +596,44 @@ function explanation(text) {
 }
 
 const call = (method, path, body) =>
-  ask(method, `/v1/${path}`, body, { "x-api-key": state.settings.api_key, "idempotency-key": crypto.randomUUID() });
+  ask(method, `/v1/${path}`, body, {
+    "x-api-key": state.settings.api_key,
+    "idempotency-key": crypto.randomUUID(),
+  });
 
 const NAMES = [
-  ["Amber", "Birch", "Cobalt", "Dune", "Ember", "Fjord", "Harbor", "Juniper", "Lumen", "Meadow", "Onyx", "Sierra"],
-  ["Billing", "Catalog", "Checkout", "Gateway", "Ledger", "Mailer", "Search", "Signals", "Storefront", "Tracker"],
+  [
+    "Amber",
+    "Birch",
+    "Cobalt",
+    "Dune",
+    "Ember",
+    "Fjord",
+    "Harbor",
+    "Juniper",
+    "Lumen",
+    "Meadow",
+    "Onyx",
+    "Sierra",
+  ],
+  [
+    "Billing",
+    "Catalog",
+    "Checkout",
+    "Gateway",
+    "Ledger",
+    "Mailer",
+    "Search",
+    "Signals",
+    "Storefront",
+    "Tracker",
+  ],
 ];
 
 async function createTriggerDeliver() {
   const [first, second] = NAMES.map((words) => words[Math.floor(Math.random() * words.length)]);
   const slug = `${first}-${second}-${Date.now().toString(36)}`.toLowerCase();
-  if (state.webhooks && !state.webhooks.some((webhook) => webhook.url === ENDPOINT)) {
+  if (!state.webhooks.some((webhook) => webhook.url === ENDPOINT)) {
     await call("POST", "webhooks", { url: ENDPOINT, description: "The endpoint of this page" });
   }
   const project = await call("POST", "projects", { name: `${first} ${second}`, slug });
@@ -529,11 +644,15 @@ async function createTriggerDeliver() {
 
 const ENDPOINT = `${ORIGIN}/_sandbox/endpoint`;
 
-// What the user does; a failure is told, whatever it was
+// What the user does, once the page knows its sandbox; a failure is told, whatever it was
+
+let begin;
+const begun = new Promise((resolve) => (begin = resolve));
 
 function told(action) {
   return async (event) => {
     try {
+      await begun;
       await action(event);
     } catch (error) {
       notify(error.message, "bad");
@@ -580,7 +699,8 @@ function onKey(event) {
 
 function moveFocus({ key, target: from }) {
   const row = from.closest?.("details.row");
-  const next = key === "ArrowDown" ? row?.nextElementSibling : key === "ArrowUp" ? row?.previousElementSibling : null;
+  const next =
+    key === "ArrowDown" ? row?.nextElementSibling : key === "ArrowUp" ? row?.previousElementSibling : null;
   const summary = next?.querySelector("summary");
   return summary ? () => summary.focus() : null;
 }
@@ -592,13 +712,31 @@ function listen() {
     await told(createTriggerDeliver)();
     create.disabled = false;
   });
-  byId("fault-switches").addEventListener("change", told((event) => toggleFault(event.target)));
-  byId("latency").addEventListener("input", () => (byId("latency-shown").textContent = `${byId("latency").value} ms`));
-  byId("latency").addEventListener("change", told(() => steer("PATCH", "settings", { latency: byId("latency").value / 1000 })));
-  byId("endpoint-fails").addEventListener("change", told((event) => steer("PATCH", "settings", { endpoint_fails: event.target.checked })));
-  byId("freeze").addEventListener("change", told((event) => steer("POST", "clock", { frozen: event.target.checked })));
+  byId("fault-switches").addEventListener(
+    "change",
+    told((event) => toggleFault(event.target)),
+  );
+  byId("latency").addEventListener(
+    "input",
+    () => (byId("latency-shown").textContent = `${byId("latency").value} ms`),
+  );
+  byId("latency").addEventListener(
+    "change",
+    told(() => steer("PATCH", "settings", { latency: byId("latency").value / 1000 })),
+  );
+  byId("endpoint-fails").addEventListener(
+    "change",
+    told((event) => steer("PATCH", "settings", { endpoint_fails: event.target.checked })),
+  );
+  byId("freeze").addEventListener(
+    "change",
+    told((event) => steer("POST", "clock", { frozen: event.target.checked })),
+  );
   for (const button of document.querySelectorAll("[data-advance]")) {
-    button.addEventListener("click", told(() => steer("POST", "clock", { advance: Number(button.dataset.advance) })));
+    button.addEventListener(
+      "click",
+      told(() => steer("POST", "clock", { advance: Number(button.dataset.advance) })),
+    );
   }
   byId("copy-settings").addEventListener("click", () => copy(`${environment(state.settings)}\n`));
   byId("address").addEventListener("click", () => copy(`${ORIGIN}/v1`));
@@ -616,7 +754,7 @@ const SECTIONS = {
   clock: showClock,
   usage: showUsage,
   requests: (requests) => ((state.requests = requests), showRequests()),
-  webhooks: (webhooks) => (state.webhooks = webhooks),
+  webhooks: (webhooks) => (state.webhooks = webhooks.data),
   events: showEvents,
   deliveries: showDeliveries,
   runs: showRuns,
@@ -633,6 +771,7 @@ function follow() {
   stream.addEventListener("error", () => show("lost", "Reconnecting"));
   stream.addEventListener("message", (message) => {
     for (const [name, section] of Object.entries(JSON.parse(message.data))) SECTIONS[name]?.(section);
+    begin();
   });
 }
 

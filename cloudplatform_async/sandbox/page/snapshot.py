@@ -57,6 +57,8 @@ class Snapshots:
             "projects": lambda: self._newest("projects"),
             "runs": lambda: self._newest("runs"),
             "events": lambda: self._newest("events"),
+            "webhooks": lambda: self._newest("webhooks"),
+            "deliveries": lambda: self._newest("deliveries"),
             "requests": self._requests,
             "usage": self._usage,
         }
