@@ -76,6 +76,7 @@ def _announce(sandbox: "Sandbox") -> None:
         f"CLOUD_TOKEN_URL={sandbox.token_url}",
         f"CLOUD_CLIENT_ID={sandbox.client_id}",
         f"CLOUD_CLIENT_SECRET={sandbox.client_secret}",
+        f"CLOUD_WEBHOOK_SECRET={sandbox.webhook_secret}",
         sep="\n",
         flush=True,
     )

@@ -63,7 +63,9 @@ def test_one_button_creates_triggers_and_delivers(page: Any) -> None:
     page.locator(".runs .dot", has_text="running").wait_for()
     page.get_by_role("button", name="Advance by one minute").click()
     page.locator(".runs .dot", has_text="succeeded").wait_for()
-    page.locator(".deliveries .row", has_text="workflow.run.succeeded").filter(has_text="delivered").wait_for()
+    page.locator(".deliveries .row", has_text="workflow.run.succeeded").filter(
+        has_text="delivered"
+    ).wait_for()
     page.locator(".runs summary").click()
     assert f'"id": "{run}"' in page.locator(".runs .detail pre").inner_text()
     paths = page.locator(".requests .path").all_inner_texts()

@@ -29,6 +29,7 @@ def test_it_serves_until_interrupted_and_prints_an_env_file() -> None:
         rest, err = process.communicate()
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+/v1", url)
     assert (len(answer.json()["data"]), token != "") == (3, True)
+    assert settings["CLOUD_WEBHOOK_SECRET"].startswith("whsec_")
     assert (process.returncode, rest) == (0, "")
     first, *logged = err.splitlines()
     assert first == f"Serving until Ctrl-C; watch and steer it at {url.removesuffix('v1')}"
@@ -72,7 +73,7 @@ def serving(*options: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, st
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout
         lines: list[str] = []
-        while not lines or not lines[-1].startswith("CLOUD_CLIENT_SECRET="):
+        while not lines or not lines[-1].startswith("CLOUD_WEBHOOK_SECRET="):
             lines.append(process.stdout.readline().rstrip("\n"))
         yield process, dict(line.split("=", 1) for line in lines)
 

@@ -8,7 +8,7 @@ from cloudplatform_async.sandbox.api.calls import Call
 from cloudplatform_async.sandbox.api.openapi import openapi_document
 from cloudplatform_async.sandbox.api.operations import Operation
 from cloudplatform_async.sandbox.api.parameters import Schema
-from cloudplatform_async.sandbox.api.webhooks import webhooks as what_is_delivered
+from cloudplatform_async.sandbox.api.webhooks import event_webhooks
 from cloudplatform_async.sandbox.platform import events, projects, usage, webhooks, workflows
 from cloudplatform_async.sandbox.platform.state import Platform
 
@@ -25,7 +25,7 @@ def _answer() -> Answer:
     schemas: dict[str, Schema] = dict(_SCHEMAS)
     for resource in _RESOURCES:
         schemas |= resource.SCHEMAS
-    return json_answer(openapi_document(OPERATIONS, schemas, what_is_delivered(schemas)))
+    return json_answer(openapi_document(OPERATIONS, schemas, event_webhooks(schemas)))
 
 
 def get_health(_platform: Platform, _call: Call) -> Answer:

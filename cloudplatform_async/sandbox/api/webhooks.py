@@ -25,7 +25,7 @@ _HEADERS = {
 }
 
 
-def webhooks(schemas: Mapping[str, Schema]) -> dict[str, Schema]:
+def event_webhooks(schemas: Mapping[str, Schema]) -> dict[str, Schema]:
     """A path item for each type of event, signed as Standard Webhooks 1.0 (https://www.standardwebhooks.com).
 
     Args:

@@ -542,6 +542,7 @@ function environment(settings) {
     `CLOUD_TOKEN_URL=${ORIGIN}/oauth/token`,
     `CLOUD_CLIENT_ID=${settings.client_id}`,
     `CLOUD_CLIENT_SECRET=${settings.client_secret}`,
+    `CLOUD_WEBHOOK_SECRET=${settings.webhook_secret}`,
   ].join("\n");
 }
 

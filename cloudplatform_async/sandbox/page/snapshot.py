@@ -70,6 +70,7 @@ class Snapshots:
             "api_key": self._platform.api_key,
             "client_id": server.client_id,
             "client_secret": server.client_secret,
+            "webhook_secret": self._platform.webhook_secret,
             "rate_limit": self._platform.limits.limit,
         }
 
