@@ -94,7 +94,7 @@ def facts_of(answer: PageEnvelope[list[T]], headers: Mapping[str, str]) -> PageF
     meta = answer.meta
     places = (meta, meta and meta.pagination, answer.pagination)
     said = _joined([place for place in places if place is not None])
-    cursor = said.next_cursor
+    cursor, header = said.next_cursor, headers.get("link")
     return PageFacts(
         count=len(answer.data),
         cursor=cursor or None,
@@ -103,7 +103,7 @@ def facts_of(answer: PageEnvelope[list[T]], headers: Mapping[str, str]) -> PageF
         page=said.page,
         limit=said.limit,
         total=said.total,
-        link=(answer.links and answer.links.next) or next_in_header(headers.get("link", "")),
+        link=(answer.links and answer.links.next) or (next_in_header(header) if header else None),
     )
 
 
