@@ -1,9 +1,11 @@
 """Guards: a delivery that comes more than once is handled once."""
 
 from collections import OrderedDict
+from contextlib import ExitStack
 from datetime import timedelta
 from os import PathLike, fspath, getpid
 from threading import Lock
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, Literal, Protocol
 from uuid import uuid4
 from weakref import finalize
@@ -22,6 +24,7 @@ State = Literal["granted", "held", "done"]
 _LEASE = timedelta(minutes=5)
 _KEPT = timedelta(days=7)  # longer than senders try to deliver
 _PATIENCE = 30.0  # seconds for another process's transaction, which takes milliseconds
+_PAUSE = 0.005
 
 _OPEN = (
     "PRAGMA journal_mode = WAL",
@@ -203,13 +206,32 @@ class SQLiteGuard:
     def _connect(self) -> "sqlite3.Connection":
         import sqlite3
 
-        connection = sqlite3.connect(
-            self._path, isolation_level=None, check_same_thread=False, timeout=_PATIENCE
-        )
-        for statement in _OPEN:
-            connection.execute(statement)
-        self._connections[getpid()] = connection
+        with ExitStack() as failing:
+            connection = sqlite3.connect(
+                self._path, isolation_level=None, check_same_thread=False, timeout=_PATIENCE
+            )
+            failing.callback(connection.close)
+            _open(connection, monotonic() + _PATIENCE)
+            self._connections[getpid()] = connection
+            failing.pop_all()
         return connection
+
+
+def _open(connection: "sqlite3.Connection", deadline: float) -> None:
+    """Bring the file into its form, which another process may be doing at the same moment."""
+    import sqlite3
+
+    while True:
+        try:
+            for statement in _OPEN:
+                connection.execute(statement)
+        except sqlite3.OperationalError as error:
+            # SQLite does not wait by itself for a change of the journal's mode.
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or monotonic() > deadline:
+                raise
+            sleep(_PAUSE)
+        else:
+            return
 
 
 def _close(connections: "dict[int, sqlite3.Connection]") -> None:

@@ -1,7 +1,9 @@
 """A delivery that comes twice is handled once: in one task, in many, in several processes, after a crash."""
 
+import sqlite3
 import subprocess
 import sys
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -104,6 +106,34 @@ async def test_a_file_remembers_across_restarts(tmp_path: Path) -> None:
     later = SQLiteGuard(str(path))
     states = [(await later.claim(f"msg_{number}")).state for number in (1, 2, 3)]
     assert states == ["done", "held", "granted"]
+
+
+async def test_many_processes_may_open_a_new_file_at_once(tmp_path: Path) -> None:
+    """As the workers of a server do that starts: none is refused, and one gets the claim."""
+    start, claims = threading.Barrier(8), list[Claim]()
+
+    def work(path: Path) -> None:
+        guard = SQLiteGuard(path)  # a connection of its own, as of another process
+        start.wait()
+        claims.append(anyio.run(guard.claim, "msg_1"))
+
+    for number in range(5):
+        threads = [threading.Thread(target=work, args=[tmp_path / f"{number}.db"]) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            await anyio.to_thread.run_sync(thread.join)
+    assert Counter(each.state for each in claims) == {"granted": 5, "held": 35}
+
+
+async def test_a_file_that_cannot_be_used_is_an_error(tmp_path: Path) -> None:
+    """At the first claim, so that the delivery is sent again; nothing is left open."""
+    path = tmp_path / "no.db"
+    path.write_bytes(b"this is no database, however long one looks at it" * 99)
+    with pytest.raises(sqlite3.DatabaseError):
+        await SQLiteGuard(path).claim("msg_1")
+    with pytest.raises(sqlite3.OperationalError):
+        await SQLiteGuard(tmp_path / "no" / "such" / "folder").claim("msg_1")
 
 
 async def test_of_many_tasks_one_gets_the_claim(make: Make) -> None:
