@@ -4,6 +4,7 @@ It is loaded with the first client, and not with the package.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from decimal import Decimal
 from enum import Enum
 from functools import lru_cache, partial
@@ -14,7 +15,7 @@ import cattrs
 import msgspec
 from cattrs import cols, gen
 from cattrs.gen import override, typeddicts
-from msgspec import Raw
+from msgspec import Raw, Struct
 
 from cloudplatform_async._protocol.kinds import (
     fields_of,
@@ -26,6 +27,7 @@ from cloudplatform_async._protocol.kinds import (
 )
 from cloudplatform_async._protocol.native import UNDECODABLE, fault_of
 from cloudplatform_async.models.events import EVENT_OF_TYPE, Event, EventData
+from cloudplatform_async.models.timestamps import AwareDatetime
 
 _cols: Any = cols  # partly untyped, as the two below
 _gen: Any = gen
@@ -132,25 +134,36 @@ def _is_mapping(kind: Any) -> bool:
     return origin is dict
 
 
-def _event_hook(kind: Any, converter: cattrs.Converter) -> _Hook:
+class _AnyEvent(Struct):
+    """What every event has, for msgspec, which knows no union of two objects."""
+
+    id: str
+    type: str
+    created_at: AwareDatetime
+    data: dict[str, Any] | None = None
+    api_version: str | None = None
+
+
+def _event_hook(_: Any, converter: cattrs.Converter) -> _Hook:
     """Make a union of the event classes, tagged by their type, with the plain one for all else.
 
     An event is never lost (API contract §10): not one of a newer type, nor one whose data is newer.
     """
-    whole = _object_hook(kind, converter)
-    known = {name: converter.get_structure_hook(each) for name, each in EVENT_OF_TYPE.items()}
-
-    def plain(value: Any, kind: Any) -> Any:
-        return whole({"data": {}, **value} if isinstance(value, dict) else value, kind)
+    known = {name: converter.get_structure_hook(kind) for name, kind in EVENT_OF_TYPE.items()}
 
     def structure(value: Any, _: Any) -> Any:
         tag = cast("dict[str, Any]", value).get("type") if isinstance(value, dict) else None
         if isinstance(tag, str) and tag in known:
-            try:
+            with suppress(*UNDECODABLE, cattrs.BaseValidationError):
                 return known[tag](value, EVENT_OF_TYPE[tag])
-            except (*UNDECODABLE, cattrs.BaseValidationError):
-                return plain(value, kind)
-        return plain(value, kind)
+        found: _AnyEvent = _structure_leaf(value, _AnyEvent)
+        return Event(
+            id=found.id,
+            type=found.type,
+            created_at=found.created_at,
+            data=found.data or {},
+            api_version=found.api_version,
+        )
 
     return structure
 
