@@ -10,6 +10,7 @@ import sys
 from collections.abc import Generator
 from pathlib import Path
 
+import hypothesis  # noqa: F401 - its plugin would load it as the very last thing, when warnings are errors
 import pytest
 from sybil import Example, Sybil
 from sybil.parsers.markdown import CodeBlockParser

@@ -3,14 +3,19 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import anyio
+import httpx
 import pytest
+import vcr
 
-from cloudplatform_async import AsyncClient, ServerError
+from cloudplatform_async import AsyncClient, OAuthClientCredentials, ServerError
 from cloudplatform_async._runtime.clock import CLOCK, Clock
 from cloudplatform_async.sandbox import Sandbox
-from cloudplatform_async.testing import no_waiting
+from cloudplatform_async.testing import WebhookEndpoint, no_waiting
+
+pytest_plugins = ["cloudplatform_async.testing"]
 
 USERS_TESTS = """
 import pytest
@@ -54,6 +59,28 @@ def test_no_plugin_at_all(no_waiting, cloud_client, cloud_sandbox):
     anyio.run(meet_an_outage, cloud_client, cloud_sandbox, backend="trio")
     assert len(no_waiting) == 2
 """
+EVERYTHING = """
+import pytest
+
+@pytest.fixture(params=["asyncio", "trio"])
+def anyio_backend(request):
+    return request.param
+
+async def set_up(client, slug):
+    project = await client.projects.create(name=slug.title(), slug=slug)
+    run = await client.workflows.trigger("wfl_deploy", inputs={"project": project.id})
+    return (await client.workflows.wait(run)).status
+
+@pytest.mark.anyio
+async def test_set_up(cloud_client, cloud_faults, cloud_webhooks, no_waiting):
+    cloud_faults.add(status=429, headers={"retry-after": "30"}, times=1)
+    cloud_faults.add(kind="lost_answer", times=1)
+    assert await set_up(cloud_client, "payments") == "succeeded"
+    event = await cloud_webhooks.wait_for("workflow.run.succeeded")
+    assert event.data.inputs["project"].startswith("prj_")
+    assert [each.type for each in cloud_webhooks.events].count("project.created") == 1
+    assert no_waiting[0] >= 30
+"""
 SETTINGS = """
 [pytest]
 addopts = -p cloudplatform_async.testing -p no:cacheprovider
@@ -70,6 +97,16 @@ def test_the_fixtures_serve_users_tests_under_each_runner(tmp_path: Path) -> Non
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:randomly", str(tmp_path)]
     run = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=tmp_path, check=False)
     assert "6 passed" in run.stdout, run.stdout + run.stderr
+
+
+def test_one_short_test_of_everything_takes_no_waiting(tmp_path: Path) -> None:
+    """A project, a workflow and its webhook, through a 429 and a lost answer, in at most 25 lines."""
+    assert len(EVERYTHING.split("import pytest")[1].strip().splitlines()) <= 25
+    (tmp_path / "test_everything.py").write_text(EVERYTHING)
+    (tmp_path / "pytest.ini").write_text(SETTINGS)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:randomly", str(tmp_path)]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=tmp_path, check=False)
+    assert "2 passed" in run.stdout, run.stdout + run.stderr
 
 
 def test_the_plugin_loads_no_sandbox_before_a_test_asks_for_it() -> None:
@@ -114,6 +151,84 @@ async def test_a_wait_that_is_skipped_can_still_be_cancelled() -> None:
         scope.cancel()
         await CLOCK.get().sleep(10.0)
     assert scope.cancelled_caught
+
+
+@pytest.mark.anyio
+async def test_a_sandbox_has_the_time_of_the_test() -> None:
+    """What is skipped passes there too: a limit opens again, a run ends, a token expires."""
+    sandbox = Sandbox(rate_limit=1)
+    with no_waiting() as waits:
+        before = sandbox.clock()
+        async with AsyncClient(
+            base_url=sandbox.base_url, api_key=sandbox.api_key, transport=sandbox.transport()
+        ) as client:
+            for _ in range(3):
+                await client.projects.list()
+            run = await client.workflows.trigger("wfl_build", inputs={"sandbox": {"seconds": 3600}})
+            run = await client.workflows.wait(run, timeout=4000)
+        assert run.status == "succeeded"
+        assert sandbox.clock() - before >= 3600
+    assert sum(waits) >= 3600
+    assert sandbox.clock() - before < 60
+
+
+@pytest.mark.anyio
+async def test_an_endpoint_keeps_what_was_delivered_and_says_what_was_not(
+    cloud_client: AsyncClient, cloud_sandbox: Sandbox, cloud_webhooks: WebhookEndpoint
+) -> None:
+    """In the order in which things happened; a wait that is in vain names what came."""
+    project = await cloud_client.projects.create(name="n", slug="s")
+    await cloud_client.projects.delete(project.id)
+    event = await cloud_webhooks.wait_for("project.deleted")
+    assert event.data == project
+    assert [each.type for each in cloud_webhooks.events] == ["project.created", "project.deleted"]
+    with pytest.raises(TimeoutError, match=r"No a\.b was delivered .* project\.created, project\.deleted"):
+        await cloud_webhooks.wait_for("a.b", timeout=0.01)
+
+
+@pytest.mark.anyio
+async def test_an_endpoint_refuses_what_the_platform_has_not_sent(cloud_webhooks: WebhookEndpoint) -> None:
+    """It verifies as an application should."""
+    async with httpx.AsyncClient() as stranger:
+        answer = await stranger.post(cloud_webhooks.url, content=b"{}")
+    assert (answer.status_code, cloud_webhooks.events) == (400, [])
+
+
+@pytest.mark.anyio
+async def test_a_delivery_is_genuine_whatever_the_time_of_the_sandbox(
+    cloud_client: AsyncClient, cloud_sandbox: Sandbox, cloud_webhooks: WebhookEndpoint
+) -> None:
+    """It is verified by the sandbox's clock, which a test may have moved by years."""
+    cloud_sandbox.clock.advance(10 * 365 * 86400)
+    await cloud_client.projects.create(name="n", slug="s")
+    assert (await cloud_webhooks.wait_for("project.created")).created_at.year >= 2036
+
+
+def test_a_cassette_holds_no_credential(tmp_path: Path, cloud_vcr_config: dict[str, Any]) -> None:
+    """Neither of a request nor of an answer, and it can be played back."""
+    with Sandbox(projects=1) as sandbox:
+        path, token = str(tmp_path / "cassette.yaml"), sandbox.issue_token()
+
+        async def talk() -> str:
+            oauth = OAuthClientCredentials(sandbox.token_url, sandbox.client_id, sandbox.client_secret)
+            async with AsyncClient(base_url=sandbox.base_url, access_token=oauth) as client:
+                await client.projects.list()
+            async with AsyncClient(
+                base_url=sandbox.base_url, api_key=sandbox.api_key, access_token=token
+            ) as client:
+                await client.request("POST", "/webhooks", json={"url": "http://127.0.0.1:9/"})
+                return (await client.projects.list()).items[0].id
+
+        with vcr.use_cassette(path, **cloud_vcr_config) as cassette:
+            recorded = anyio.run(talk)
+        with vcr.use_cassette(path, **{**cloud_vcr_config, "record_mode": "none"}):
+            assert anyio.run(talk) == recorded
+        assert len(cassette) == 4
+        text = Path(path).read_text()
+        secrets = (sandbox.api_key, sandbox.client_secret, token, sandbox.webhook_secret)
+    assert [secret for secret in secrets if secret in text] == []
+    assert "access_token" in text
+    assert '"***"' in text
 
 
 def test_after_the_block_time_is_real_again() -> None:

@@ -8,6 +8,22 @@ import msgspec
 
 from cloudplatform_async.sandbox.storage.settings import Settings
 
+
+class RealTime:
+    """The time of every sandbox that was given no other; tests that skip time put theirs in its place.
+
+    Attributes:
+        now: Gives seconds since the epoch.
+    """
+
+    now: Callable[[], float] = staticmethod(time.time)
+
+    def __call__(self) -> float:
+        """The same."""
+        return self.now()
+
+
+REAL_TIME = RealTime()
 LONGEST_GUESS = 0.25  # seconds after which to look again at the time of somebody else's clock
 
 
@@ -22,7 +38,7 @@ class Clock:
     Called, it gives seconds since the epoch, as `time.time` does.
 
     Args:
-        source: Gives the real time; by default `time.time`.
+        source: Gives the real time; by default this machine's.
         settings: Where what was advanced and frozen is kept.
 
     Example:
@@ -34,7 +50,7 @@ class Clock:
     """
 
     def __init__(self, source: Callable[[], float] | None, settings: Settings) -> None:
-        self._source = source or time.time
+        self._source = source or REAL_TIME
         self._settings = settings
         self._lock = Lock()  # of those who change it; a reader takes none, for it may hold the database
         self._kept = msgspec.json.decode(settings.get("clock") or "{}", type=_Kept)
@@ -93,7 +109,9 @@ class Clock:
         if self.frozen:
             return None
         seconds = max(0.0, moment - self())
-        return seconds if self._source is time.time else min(seconds, LONGEST_GUESS)
+        if self._source is REAL_TIME and REAL_TIME.now is time.time:
+            return seconds
+        return min(seconds, LONGEST_GUESS)
 
     def _keep(self, kept: _Kept) -> None:
         self._settings.set("clock", msgspec.json.encode(kept).decode())
