@@ -108,9 +108,9 @@ class MemoryGuard:
         ConfigurationError: For a lease, memory or number that is not above 0.
     """
 
-    _lease: timedelta = field(default=_LEASE, validator=_above_zero, kw_only=True)
-    _kept: timedelta = field(default=_KEPT, validator=_above_zero, kw_only=True)
-    _most: int = field(default=100_000, validator=_at_least_one, kw_only=True)
+    _lease: timedelta = field(default=_LEASE, validator=_above_zero, alias="lease", kw_only=True)
+    _kept: timedelta = field(default=_KEPT, validator=_above_zero, alias="kept", kw_only=True)
+    _most: int = field(default=100_000, validator=_at_least_one, alias="most", kw_only=True)
     _held: dict[str, tuple[str, float]] = field(factory=dict[str, tuple[str, float]], init=False, repr=False)
     _done: OrderedDict[str, float] = field(factory=OrderedDict[str, float], init=False, repr=False)
     _lock: Lock = field(factory=Lock, init=False, repr=False)
@@ -162,9 +162,9 @@ class SQLiteGuard:
         sqlite3.Error: By its methods, where the file cannot be used.
     """
 
-    _path: str = field(converter=_path)
-    _lease: timedelta = field(default=_LEASE, validator=_above_zero, kw_only=True)
-    _kept: timedelta = field(default=_KEPT, validator=_above_zero, kw_only=True)
+    _path: str = field(converter=_path, alias="path")
+    _lease: timedelta = field(default=_LEASE, validator=_above_zero, alias="lease", kw_only=True)
+    _kept: timedelta = field(default=_KEPT, validator=_above_zero, alias="kept", kw_only=True)
     # By process: a connection must not be used on the other side of a fork.
     _connections: "dict[int, sqlite3.Connection]" = field(
         factory=lambda: dict[int, "sqlite3.Connection"](), init=False, repr=False

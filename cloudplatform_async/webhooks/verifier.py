@@ -84,9 +84,13 @@ class WebhookVerifier:
 
     _keys: tuple[Key, ...] = field(converter=_keys, alias="secrets", repr=False)
     _tolerance: timedelta = field(
-        default=timedelta(minutes=5), validator=_not_negative, kw_only=True, repr=False
+        default=timedelta(minutes=5),
+        validator=_not_negative,
+        alias="tolerance",
+        kw_only=True,
+        repr=False,
     )
-    _clock: Callable[[], float] = field(default=_wall, kw_only=True, repr=False)
+    _clock: Callable[[], float] = field(default=_wall, alias="clock", kw_only=True, repr=False)
     _read: Callable[[Answer], Event] = field(factory=_reader, init=False, repr=False)
 
     def verify(self, body: bytes, headers: Headers) -> Event:

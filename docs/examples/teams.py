@@ -4,7 +4,7 @@
 """
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, HTTPException
@@ -27,7 +27,7 @@ def create_app(client: AsyncClient | None = None, verifier: WebhookVerifier | No
     deployments: dict[str, str] = {}  # status by slug; a real application has a database
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_: FastAPI) -> AsyncGenerator[None, None]:
         async with cloud:
             yield
 
@@ -53,5 +53,5 @@ def create_app(client: AsyncClient | None = None, verifier: WebhookVerifier | No
         if isinstance(event, WorkflowRunEvent) and event.data.workflow_id == "wfl_deploy":
             deployments[event.data.inputs["slug"]] = event.data.status
 
-    app.add_route("/webhooks/cloud", receiver(verifier, take, guard=MemoryGuard()))
+    app.mount("/webhooks", receiver(verifier, take, guard=MemoryGuard()))  # such as /webhooks/cloud
     return app

@@ -1,7 +1,7 @@
 """What type checkers make of each result; mypy and pyright read this file, and nothing runs it."""
 
 from collections.abc import AsyncIterator
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, assert_type
 
 from attrs import frozen
@@ -12,15 +12,18 @@ from cloudplatform_async import (
     ClientStatistics,
     CreateResult,
     Drift,
+    Event,
     Page,
     Paginator,
     Project,
     ProjectEvent,
     Usage,
+    WebhookVerifier,
     WorkflowFailedError,
     WorkflowRun,
     WorkflowRunFailed,
 )
+from cloudplatform_async.webhooks import MemoryGuard, Receiver, SQLiteGuard, WebhookGuard, receiver
 
 
 @frozen(kw_only=True)
@@ -90,6 +93,23 @@ async def events(client: AsyncClient) -> None:
                 assert_type(event.data, WorkflowRun)
             case _:
                 assert_type(event.data, dict[str, Any] | Project | WorkflowRun)
+
+
+async def webhooks() -> None:
+    """A verifier, its guards, and the endpoint that they make."""
+    verifier = WebhookVerifier(["whsec_a", "whpk_b"], tolerance=timedelta(minutes=1), clock=lambda: 0.0)
+    assert_type(verifier.verify(b"", {"webhook-id": "msg_1"}), Event)
+    assert_type(verifier.verify(b"", [(b"webhook-id", b"msg_1")]), Event)
+    assert_type(verifier.sign(b"", id="msg_1", timestamp=0), dict[str, str])
+    guards: list[WebhookGuard] = [
+        MemoryGuard(lease=timedelta(minutes=1), kept=timedelta(days=1), most=5),
+        SQLiteGuard("deliveries.db", lease=timedelta(minutes=1), kept=timedelta(days=1)),
+    ]
+
+    async def handle(event: Event) -> None: ...
+
+    assert_type(receiver(verifier, handle, guard=guards[0], max_body=5, background=True), Receiver)
+    assert_type(receiver(verifier, print), Receiver)
 
 
 async def many(client: AsyncClient) -> None:
