@@ -1,8 +1,10 @@
 """A platform that has events, and hands them out as badly as it is told to."""
 
 import random
+from collections.abc import Callable
 from typing import Any
 
+import anyio.lowlevel
 import httpx
 from attrs import define, field
 
@@ -26,7 +28,8 @@ class Feed(httpx.AsyncBaseTransport):
         events: Oldest first.
         most: Events of a page, whatever is asked for.
         overlap: Events before the one asked after that a page shows again.
-        script: Answers or errors that come before anything else; ``None`` is an honest answer.
+        script: Answers or errors that come before anything else; ``None`` is an honest answer, and what can
+            be called is called before one.
         failing: Share of requests that are answered with 503, or whose answer is lost.
         queries: What was asked, one after the other.
     """
@@ -34,7 +37,7 @@ class Feed(httpx.AsyncBaseTransport):
     events: list[dict[str, Any]] = field(factory=list)
     most: int = 100
     overlap: int = 0
-    script: list[httpx.Response | Exception | None] = field(factory=list)
+    script: list[httpx.Response | Exception | Callable[[], object] | None] = field(factory=list)
     failing: float = 0.0
     dice: random.Random = field(factory=lambda: random.Random(1))
     queries: list[dict[str, Any]] = field(factory=list)
@@ -52,8 +55,11 @@ class Feed(httpx.AsyncBaseTransport):
         scripted = self.script.pop(0) if self.script else None
         if isinstance(scripted, Exception):
             raise scripted
-        if scripted is not None:
+        if isinstance(scripted, httpx.Response):
             return scripted
+        if scripted is not None:
+            scripted()
+            await anyio.lowlevel.checkpoint()
         if self.dice.random() < self.failing:
             if self.dice.random() < 0.5:
                 return httpx.Response(503)

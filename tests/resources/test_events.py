@@ -40,6 +40,11 @@ def waits() -> Iterator[list[float]]:
         yield skipped
 
 
+def near(seconds: float) -> Any:
+    """A pause of so many seconds, of which a busy machine may have used some."""
+    return pytest.approx(seconds, abs=1)
+
+
 async def take(tail: EventTail, count: int) -> list[str]:
     """The ids of so many events."""
     return [(await anext(tail)).id for _ in range(count)]
@@ -166,15 +171,15 @@ async def test_a_backlog_is_fetched_without_a_pause(waits: list[float]) -> None:
 
 async def test_a_tail_waits_between_looks_and_holds_nothing(waits: list[float]) -> None:
     """Each look is a request of its own, the interval apart, for as long as nothing happens."""
-    feed = Feed(script=[None] * 4)
+    scope = anyio.CancelScope()
+    feed = Feed(script=[None, None, None, scope.cancel])
     feed.add(0)
     async with client_of(feed) as client:
-        tail = client.events.tail(after="evt_00000", poll_interval=7.5)
-        with anyio.move_on_after(0.02):
-            await take(tail, 1)
+        with scope:
+            await anext(client.events.tail(after="evt_00000", poll_interval=7.5))
         assert client.statistics().in_flight == 0
-    assert len(waits) > 2
-    assert {round(wait, 1) for wait in waits} == {7.5}
+    assert waits == [near(7.5)] * 3
+    assert len(feed.queries) == 4
 
 
 async def test_overlapping_pages_hand_out_each_event_once(waits: list[float]) -> None:
@@ -184,9 +189,11 @@ async def test_overlapping_pages_hand_out_each_event_once(waits: list[float]) ->
     async with client_of(feed) as client:
         tail = client.events.tail(since=MOMENT)
         assert await take(tail, 45) == ids(*range(5, 50))
-        with anyio.move_on_after(0.02):
+        before = len(waits)
+        with anyio.CancelScope() as scope:
+            feed.script = [None, None, scope.cancel]
             await anext(tail)
-        assert len(waits) > 1
+        assert len(waits) - before >= 2
         feed.add(50)
         assert await take(tail, 1) == ids(50)
 
@@ -215,7 +222,7 @@ async def test_what_a_server_asks_for_is_respected(waits: list[float]) -> None:
     feed.add(*range(2))
     async with client_of(feed) as client:
         assert await take(client.events.tail(after="evt_00000"), 1) == ids(1)
-    assert waits[0] == pytest.approx(50, abs=0.1)
+    assert waits[0] == near(50)
 
 
 async def test_an_outage_at_the_very_beginning_is_outlived_too(waits: list[float]) -> None:
@@ -256,46 +263,34 @@ async def test_a_tail_ends_on_break_and_leaves_nothing_behind(waits: list[float]
         assert client.statistics().in_flight == 0
 
 
-async def test_a_tail_that_is_cancelled_in_a_look_or_a_pause_loses_nothing() -> None:
+@pytest.mark.parametrize("place", range(4))
+async def test_a_tail_that_is_cancelled_in_a_look_loses_nothing(place: int, waits: list[float]) -> None:
     """The next event is the one after the last that was handed out."""
-    feed = Feed()
-    feed.add(*range(4))
+    feed = Feed(most=2)
+    feed.add(*range(8))
     async with client_of(feed) as client:
-        tail = client.events.tail(after="evt_00000", poll_interval=0.001)
-        for turns in range(12):
-            with anyio.CancelScope() as scope:
-                scope.deadline = anyio.current_time() - 1 if turns % 2 else anyio.current_time() + 0.001
-                await anyio.lowlevel.checkpoint()
-                await anext(tail)
-                break
-        found = tail.after
-        rest = await take(client.events.tail(after=found), 4 - 1 - int(str(found)[-1]))
-    assert rest == ids(*range(int(str(found)[-1]) + 1, 4))
+        tail = client.events.tail(after="evt_00000")
+        found = []
+        with anyio.CancelScope() as scope:
+            feed.script = [*[None] * place, scope.cancel]
+            while True:
+                found.append((await anext(tail)).id)
+        found += await take(tail, 7 - len(found))
+    assert found == ids(*range(1, 8))
 
 
 async def test_a_pause_goes_on_where_it_was_cancelled(waits: list[float]) -> None:
-    """Who asks for an event every second gets there, whatever the interval."""
+    """Who asks for an event again and again, with little patience, gets there, whatever the interval."""
     feed = Feed()
     feed.add(0)
     async with client_of(feed) as client:
         tail = client.events.tail(after="evt_00000", poll_interval=60)
         with anyio.CancelScope() as scope:
-            feed.script = [None]
-            scope.cancel()
+            feed.script = [None, scope.cancel]  # in the look after the first pause
             await anext(tail)
-        assert await _looks_after(tail, feed) == 1
-        due = waits[-1]
-        assert 59 < due <= 60
-
-
-async def _looks_after(tail: EventTail, feed: Feed) -> int:
-    """How many looks it takes to find what happens while the tail waits."""
-    with anyio.move_on_after(0.01):
-        await anext(tail)
-    looks = len(feed.queries)
-    feed.add(1)
-    await anext(tail)
-    return len(feed.queries) - looks
+        feed.add(1)
+        assert await take(tail, 1) == ids(1)
+    assert waits == [near(60.0)]  # it was over already
 
 
 async def test_closing_ends_the_task_that_waits_for_an_event() -> None:
