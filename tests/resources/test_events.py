@@ -129,7 +129,7 @@ async def test_a_tail_begins_with_what_happens_from_now_on(waits: list[float]) -
             assert await take(tail, 1) == ids(7)
     asked = [{name: query[name] for name in ("order", "after") if name in query} for query in feed.queries]
     assert asked == [{"order": "desc"}, {"after": "evt_00004"}, {"after": "evt_00006"}]
-    assert [round(wait) for wait in waits] == [2.0]
+    assert waits == [near(2.0)]
 
 
 async def test_a_tail_of_a_platform_where_nothing_has_happened_hands_out_the_first(
@@ -142,7 +142,7 @@ async def test_a_tail_of_a_platform_where_nothing_has_happened_hands_out_the_fir
         assert await take(tail, 1) == ids(0)
         feed.add(1)
         assert await take(tail, 1) == ids(1)
-    assert [round(wait) for wait in waits] == [5.0]
+    assert waits == [near(5.0)]
 
 
 @pytest.mark.parametrize(
