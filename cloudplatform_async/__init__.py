@@ -7,9 +7,15 @@ if TYPE_CHECKING:
     from cloudplatform_async._connections.aiohttp import AiohttpTransport
     from cloudplatform_async._connections.pool import PooledTransport
     from cloudplatform_async._paging.arrow import ArrowTable
-    from cloudplatform_async._protocol.idempotency import AUTO
+    from cloudplatform_async._protocol.encoding import Query, QueryValue
+    from cloudplatform_async._protocol.idempotency import AUTO, Auto, IdempotencyKey
     from cloudplatform_async.client import AsyncClient
-    from cloudplatform_async.credentials import OAuthClientCredentials, OAuthRefreshToken
+    from cloudplatform_async.credentials import (
+        KeySource,
+        OAuthClientCredentials,
+        OAuthRefreshToken,
+        TokenSource,
+    )
     from cloudplatform_async.errors import (
         APIConnectionError,
         APIStatusError,
@@ -23,6 +29,7 @@ if TYPE_CHECKING:
         InsufficientScopeError,
         InvalidRequestError,
         NotFoundError,
+        Outcome,
         PaginationError,
         PaginationLoopError,
         PermissionDeniedError,
@@ -53,18 +60,26 @@ if TYPE_CHECKING:
         WorkflowRunStarted,
         WorkflowRunSucceeded,
     )
+    from cloudplatform_async.models.projects import ProjectStatus
     from cloudplatform_async.models.timestamps import AwareDatetime
-    from cloudplatform_async.pagination import Drift, Page, Paginator
+    from cloudplatform_async.models.workflows import RunStatus
+    from cloudplatform_async.pagination import Drift, Page, Pages, Paginator
     from cloudplatform_async.resources.create_many import CreateResult, CreateResults
     from cloudplatform_async.resources.event_tail import EventTail
+    from cloudplatform_async.resources.events import EventFilters, Events
+    from cloudplatform_async.resources.project_filters import ProjectFilters
+    from cloudplatform_async.resources.projects import Projects
+    from cloudplatform_async.resources.usage import UsageMetrics
+    from cloudplatform_async.resources.workflows import Workflows
     from cloudplatform_async.responses import APIResponse
-    from cloudplatform_async.settings import PoolLimits, RetryPolicy, Timeouts
+    from cloudplatform_async.settings import OMIT, CallOptions, Omit, PoolLimits, RetryPolicy, Timeouts
     from cloudplatform_async.statistics import ClientStatistics
     from cloudplatform_async.version import __version__
     from cloudplatform_async.webhooks.verifier import WebhookVerifier
 
 __all__ = [
     "AUTO",
+    "OMIT",
     "APIConnectionError",
     "APIResponse",
     "APIStatusError",
@@ -73,8 +88,10 @@ __all__ = [
     "ArrowTable",
     "AsyncClient",
     "AuthenticationError",
+    "Auto",
     "AwareDatetime",
     "BadRequestError",
+    "CallOptions",
     "ClientStateError",
     "ClientStatistics",
     "CloudPlatformError",
@@ -84,13 +101,20 @@ __all__ = [
     "CreateResults",
     "Drift",
     "Event",
+    "EventFilters",
     "EventTail",
+    "Events",
+    "IdempotencyKey",
     "InsufficientScopeError",
     "InvalidRequestError",
+    "KeySource",
     "NotFoundError",
     "OAuthClientCredentials",
     "OAuthRefreshToken",
+    "Omit",
+    "Outcome",
     "Page",
+    "Pages",
     "PaginationError",
     "PaginationLoopError",
     "Paginator",
@@ -101,18 +125,26 @@ __all__ = [
     "ProjectCreated",
     "ProjectDeleted",
     "ProjectEvent",
+    "ProjectFilters",
+    "ProjectStatus",
     "ProjectUpdated",
+    "Projects",
+    "Query",
+    "QueryValue",
     "RateLimitError",
     "ResponseDecodeError",
     "ResponseTooLargeError",
     "RetryPolicy",
     "RunFailure",
+    "RunStatus",
     "ServerError",
     "Timeouts",
     "TokenExpiredError",
     "TokenRefreshError",
+    "TokenSource",
     "UnprocessableEntityError",
     "Usage",
+    "UsageMetrics",
     "WebhookVerificationError",
     "WebhookVerifier",
     "Workflow",
@@ -123,22 +155,26 @@ __all__ = [
     "WorkflowRunFailed",
     "WorkflowRunStarted",
     "WorkflowRunSucceeded",
+    "Workflows",
     "__version__",
 ]
 
 # Each name is loaded when it is first asked for: the command line shows its help without the client.
 _HOMES = {
+    "__version__": "version",
+    "AiohttpTransport": "_connections.aiohttp",
     "APIConnectionError": "errors",
     "APIResponse": "responses",
     "APIStatusError": "errors",
     "APITimeoutError": "errors",
-    "AUTO": "_protocol.idempotency",
-    "AiohttpTransport": "_connections.aiohttp",
     "ArrowTable": "_paging.arrow",
     "AsyncClient": "client",
     "AuthenticationError": "errors",
+    "Auto": "_protocol.idempotency",
+    "AUTO": "_protocol.idempotency",
     "AwareDatetime": "models.timestamps",
     "BadRequestError": "errors",
+    "CallOptions": "settings",
     "ClientStateError": "errors",
     "ClientStatistics": "statistics",
     "CloudPlatformError": "errors",
@@ -148,35 +184,51 @@ _HOMES = {
     "CreateResults": "resources.create_many",
     "Drift": "pagination",
     "Event": "models",
+    "EventFilters": "resources.events",
+    "Events": "resources.events",
     "EventTail": "resources.event_tail",
+    "IdempotencyKey": "_protocol.idempotency",
     "InsufficientScopeError": "errors",
     "InvalidRequestError": "errors",
+    "KeySource": "credentials",
     "NotFoundError": "errors",
     "OAuthClientCredentials": "credentials",
     "OAuthRefreshToken": "credentials",
+    "Omit": "settings",
+    "OMIT": "settings",
+    "Outcome": "errors",
     "Page": "pagination",
+    "Pages": "pagination",
     "PaginationError": "errors",
     "PaginationLoopError": "errors",
     "Paginator": "pagination",
     "PermissionDeniedError": "errors",
-    "PoolLimits": "settings",
     "PooledTransport": "_connections.pool",
+    "PoolLimits": "settings",
     "Project": "models",
     "ProjectCreated": "models",
     "ProjectDeleted": "models",
     "ProjectEvent": "models",
+    "ProjectFilters": "resources.project_filters",
+    "Projects": "resources.projects",
+    "ProjectStatus": "models.projects",
     "ProjectUpdated": "models",
+    "Query": "_protocol.encoding",
+    "QueryValue": "_protocol.encoding",
     "RateLimitError": "errors",
     "ResponseDecodeError": "errors",
     "ResponseTooLargeError": "errors",
     "RetryPolicy": "settings",
     "RunFailure": "models",
+    "RunStatus": "models.workflows",
     "ServerError": "errors",
     "Timeouts": "settings",
     "TokenExpiredError": "errors",
     "TokenRefreshError": "errors",
+    "TokenSource": "credentials",
     "UnprocessableEntityError": "errors",
     "Usage": "models",
+    "UsageMetrics": "resources.usage",
     "WebhookVerificationError": "errors",
     "WebhookVerifier": "webhooks.verifier",
     "Workflow": "models",
@@ -187,7 +239,7 @@ _HOMES = {
     "WorkflowRunFailed": "models",
     "WorkflowRunStarted": "models",
     "WorkflowRunSucceeded": "models",
-    "__version__": "version",
+    "Workflows": "resources.workflows",
 }
 
 

@@ -8,7 +8,7 @@ from typing import Any, NoReturn, Self, TypeVar, overload
 
 from anyio import CancelScope
 from attrs import evolve
-from httpx import AsyncBaseTransport
+from httpx import URL, AsyncBaseTransport
 
 from cloudplatform_async._calls.exchange import Exchange
 from cloudplatform_async._calls.sender import Sender
@@ -18,16 +18,24 @@ from cloudplatform_async._oauth.authentication import Authentication
 from cloudplatform_async._protocol.encoding import Query, checked_headers, merged
 from cloudplatform_async._protocol.idempotency import AUTO, IdempotencyKey
 from cloudplatform_async.credentials import Credentials, KeySource, TokenSource
-from cloudplatform_async.credentials.secrets import is_blank
-from cloudplatform_async.environment import BASE_URL, choose_credentials, read_environment
+from cloudplatform_async.environment import choose_credentials, read_environment
 from cloudplatform_async.errors import ConfigurationError
+from cloudplatform_async.resources.attribute import ResourceAttribute, copied
 from cloudplatform_async.resources.events import Events
 from cloudplatform_async.resources.operations import any_operation
 from cloudplatform_async.resources.projects import Projects
 from cloudplatform_async.resources.usage import UsageMetrics
 from cloudplatform_async.resources.workflows import Workflows
 from cloudplatform_async.responses import APIResponse
-from cloudplatform_async.settings import DEFAULT_BASE_URL, PoolLimits, RetryPolicy, Timeouts, parse_base_url
+from cloudplatform_async.settings import (
+    DEFAULT_BASE_URL,
+    Omit,
+    PoolLimits,
+    RetryPolicy,
+    Timeouts,
+    checked_bytes,
+    parse_base_url,
+)
 from cloudplatform_async.statistics import ClientStatistics
 from cloudplatform_async.version import USER_AGENT
 
@@ -48,13 +56,17 @@ class AsyncClient:
         base_url: Ends in a version; else ``CLOUD_API_BASE_URL``, else the platform's own.
         env_file: File with the three ``CLOUD_*`` names (extra ``dotenv``); the environment goes first.
         timeout: Bounds of each call; a number bounds the whole of it, in seconds.
-        retries: When failed attempts are tried again.
+        retries: When failed attempts are tried again; a number is the most retries of one call.
         limits: Of the default transport's connections.
+        proxy: URL of a proxy for every request of the default transport, such as
+            ``"http://proxy.example:3128"``; else that of the environment.
+        headers: Sent with every call.
         transport: Any httpx transport instead; the client owns and closes it.
         max_response_bytes: Most bytes of one answer, counted after decompression.
 
     Raises:
         ConfigurationError: With a message that names the setting to change.
+        InvalidRequestError: For headers that are the client's own, or cannot be sent.
 
     Example:
         >>> async with AsyncClient(api_key="cp_live_…") as client:  # doctest: +SKIP
@@ -62,10 +74,10 @@ class AsyncClient:
         ...         print(project.name)
     """
 
-    projects: Projects
-    usage: UsageMetrics
-    workflows: Workflows
-    events: Events
+    projects = ResourceAttribute(Projects)
+    usage = ResourceAttribute(UsageMetrics)
+    workflows = ResourceAttribute(Workflows)
+    events = ResourceAttribute(Events)
 
     def __init__(
         self,
@@ -75,57 +87,53 @@ class AsyncClient:
         base_url: str | None = None,
         env_file: str | PathLike[str] | None = None,
         timeout: Timeouts | float | None = None,
-        retries: RetryPolicy | None = None,
+        retries: RetryPolicy | int | None = None,
         limits: PoolLimits | None = None,
+        proxy: str | URL | None = None,
+        headers: Mapping[str, str] | None = None,
         transport: AsyncBaseTransport | None = None,
         max_response_bytes: int = 64 * 2**20,
     ) -> None:
         found = read_environment(env_file)
-        credentials = choose_credentials(api_key, access_token, found)
-        base = parse_base_url(base_url if base_url is not None else found.get(BASE_URL, DEFAULT_BASE_URL))
-        limit = _bytes("max_response_bytes", max_response_bytes)
-        state = SharedState.over(_transport(transport, limits), base=base, max_response_bytes=limit)
+        credentials = choose_credentials(api_key, access_token, found, base_url=base_url)
+        base = parse_base_url(base_url if base_url is not None else found.base_url or DEFAULT_BASE_URL)
+        limit = checked_bytes("max_response_bytes", max_response_bytes)
+        own = checked_headers(headers)
+        bounds = _timeouts(timeout) or Timeouts()
+        policy = RetryPolicy() if retries is None else RetryPolicy.of(retries)
+        state = SharedState.over(_transport(transport, limits, proxy), base=base, max_response_bytes=limit)
         self._owner: AsyncClient | None = None
-        self._move_in(
-            Sender(
-                state=state,
-                authentication=_authentication(credentials, state),
-                exchange=Exchange(transport=state.transport, base=base, limit=limit),
-                timeouts=_timeouts(timeout) or Timeouts(),
-                retries=_instance("retries", retries, RetryPolicy),
-            )
+        self._sender = Sender(
+            state=state,
+            authentication=_authentication(credentials, state),
+            exchange=Exchange(transport=state.transport, base=base, limit=limit, headers=own),
+            timeouts=bounds,
+            retries=policy,
         )
-
-    def _move_in(self, sender: Sender) -> None:
-        self._sender = sender
-        self.projects = Projects(sender)
-        self.usage = UsageMetrics(sender)
-        self.workflows = Workflows(sender)
-        self.events = Events(sender)
 
     def with_options(
         self,
         *,
         timeout: Timeouts | float | None = None,
-        retries: RetryPolicy | None = None,
-        access_token: TokenSource | None = None,
-        api_key: KeySource | None = None,
+        retries: RetryPolicy | int | None = None,
+        access_token: TokenSource | Omit | None = None,
+        api_key: KeySource | Omit | None = None,
         headers: Mapping[str, str] | None = None,
-    ) -> "AsyncClient":
+    ) -> Self:
         """Make a view of this client with other options; ``None`` keeps what there is.
 
         A view is cheap, shares connections, limits and budget with its client, and needs no closing:
-        its ``aclose`` does nothing.
+        its ``aclose`` does nothing. The view of a subclass is of that subclass, with the same attributes.
 
         Args:
             timeout: As for the client.
             retries: As for the client.
-            access_token: Speak with this token, for calls on behalf of one user.
-            api_key: Speak with this key.
+            access_token: Speak with this token, for calls on behalf of one user; ``OMIT`` with none.
+            api_key: Speak with this key; ``OMIT`` with none: a user's token alone, without the service's key.
             headers: Sent with every call, beside those of the client it is made from.
 
         Raises:
-            ConfigurationError: For credentials that are blank or cannot be sent.
+            ConfigurationError: For credentials that are blank or cannot be sent, and where none are left.
             InvalidRequestError: For headers that are the client's own, or cannot be sent.
 
         Example:
@@ -133,26 +141,19 @@ class AsyncClient:
         """
         sender = self._sender
         authentication = sender.authentication
-        if is_blank(api_key) or is_blank(access_token):
-            raise ConfigurationError(
-                "A blank credential would leave a view speaking as its client; pass one."
-            )
         if api_key is not None or access_token is not None:
             credentials = authentication.credentials.replaced(api_key, access_token)
             authentication = _authentication(credentials, sender.state)
-        exchange = evolve(sender.exchange, headers=merged(sender.exchange.headers, checked_headers(headers)))
-        view = object.__new__(type(self))
-        view._owner = self._owner or self
-        view._move_in(
-            Sender(
-                state=sender.state,
-                authentication=authentication,
-                exchange=exchange,
-                timeouts=_timeouts(timeout) or sender.timeouts,
-                retries=sender.retries if retries is None else _instance("retries", retries, RetryPolicy),
-            )
+        view = Sender(
+            state=sender.state,
+            authentication=authentication,
+            exchange=evolve(
+                sender.exchange, headers=merged(sender.exchange.headers, checked_headers(headers))
+            ),
+            timeouts=_timeouts(timeout) or sender.timeouts,
+            retries=sender.retries if retries is None else RetryPolicy.of(retries),
         )
-        return view
+        return copied(self, _owner=self._owner or self, _sender=view)
 
     @overload
     async def request(
@@ -260,7 +261,7 @@ class AsyncClient:
 
     def __repr__(self) -> str:
         sender = getattr(self, "_sender", None)  # absent where the constructor refused
-        return f"<AsyncClient {sender.state.base if sender else 'unfinished'}>"
+        return f"<{type(self).__name__} {sender.state.base if sender else 'unfinished'}>"
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("An AsyncClient holds connections and secrets; make a new one where it is needed.")
@@ -276,11 +277,15 @@ def _authentication(credentials: Credentials, state: SharedState) -> Authenticat
     return Authentication(credentials, state.transport, state.background, user_agent=USER_AGENT)
 
 
-def _transport(transport: AsyncBaseTransport | None, limits: PoolLimits | None) -> AsyncBaseTransport:
+def _transport(
+    transport: AsyncBaseTransport | None, limits: PoolLimits | None, proxy: str | URL | None
+) -> AsyncBaseTransport:
     if transport is None:
-        return PooledTransport(limits=_instance("limits", limits, PoolLimits))
-    if limits is not None:
-        raise ConfigurationError("limits= are the default transport's; give them to your own transport=.")
+        return PooledTransport(limits=_instance("limits", limits, PoolLimits), proxy=proxy)
+    if limits is not None or proxy is not None:
+        raise ConfigurationError(
+            "limits= and proxy= are the default transport's; give them to your own transport=."
+        )
     return _instance("transport", transport, AsyncBaseTransport)
 
 
@@ -292,9 +297,3 @@ def _instance(name: str, value: Any, kind: type[T]) -> T:
     if value is not None and not isinstance(value, kind):
         raise ConfigurationError(f"{name} must be a {kind.__name__}, not {type(value).__name__}.")
     return kind() if value is None else value
-
-
-def _bytes(name: str, value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ConfigurationError(f"{name} must be a whole number of bytes from 1 up, not {value!r}.")
-    return value

@@ -2,10 +2,11 @@
 
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from enum import Enum
 from ipaddress import ip_address
 from math import nan
-from typing import Any, cast
+from typing import Any, Final, TypedDict, cast
 from urllib.parse import SplitResult, urlsplit
 
 from attrs import Attribute, field, frozen
@@ -62,6 +63,14 @@ _not_negative_or_none = _seconds("from 0 up", lambda value: value >= 0, optional
 _not_negative = _seconds("from 0 up", lambda value: value >= 0)
 
 
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
 @frozen(kw_only=True)
 class Timeouts:
     """Bounds of a call, in seconds; ``None`` means no bound.
@@ -83,7 +92,13 @@ class Timeouts:
     @classmethod
     def of(cls, value: "Timeouts | float") -> "Timeouts":
         """Read a plain number as a bound of the whole call."""
-        return value if isinstance(value, Timeouts) else cls(total=value)
+        if isinstance(value, Timeouts):
+            return value
+        if not _is_number(value):
+            raise ConfigurationError(
+                f"timeout must be Timeouts, or a number of seconds for the whole call, not {shown(value)}."
+            )
+        return cls(total=value)
 
 
 @frozen(kw_only=True)
@@ -107,6 +122,21 @@ class RetryPolicy:
     max_retry_after: float = field(default=60.0, validator=_not_negative)
     budget: bool = True
 
+    @classmethod
+    def of(cls, value: "RetryPolicy | int") -> "RetryPolicy":
+        """Read a plain number as the most retries of one call.
+
+        Raises:
+            ConfigurationError: For anything but a policy, or a whole number from 0 up.
+        """
+        if isinstance(value, RetryPolicy):
+            return value
+        if not _is_count(value):
+            raise ConfigurationError(
+                f"retries must be a RetryPolicy, or a whole number from 0 up, not {shown(value)}."
+            )
+        return cls(max_retries=value)
+
 
 @frozen(kw_only=True)
 class PoolLimits:
@@ -119,6 +149,28 @@ class PoolLimits:
 
     max_connections: int = field(default=100, validator=_count(1))
     keepalive_expiry: float | None = field(default=30.0, validator=_not_negative_or_none)
+
+
+class Omit(Enum):
+    """The type of ``OMIT``."""
+
+    OMIT = "OMIT"
+
+
+OMIT: Final = Omit.OMIT
+"""Speak without this credential, which the client has: a value of ``with_options``."""
+
+
+class CallOptions(TypedDict, total=False):
+    """What every method of a resource takes beside its own arguments; ``None`` means not given.
+
+    Attributes:
+        timeout: Bounds of this call; a number bounds the whole of it, in seconds. Of a walk: of each page.
+        headers: Sent beside those of the client; one with the same name replaces it.
+    """
+
+    timeout: Timeouts | float | None
+    headers: Mapping[str, str] | None
 
 
 @frozen
@@ -142,6 +194,17 @@ class BaseURL:
 
     def __str__(self) -> str:
         return self.origin + self.prefix
+
+
+def checked_bytes(name: str, value: object) -> int:
+    """Check a number of bytes.
+
+    Raises:
+        ConfigurationError: For anything but a whole number from 1 up.
+    """
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ConfigurationError(f"{name} must be a whole number of bytes from 1 up, not {shown(value)}.")
+    return value
 
 
 def secure_url(text: object, name: str) -> SplitResult:

@@ -128,7 +128,7 @@ async def test_a_forgotten_client_warns_and_does_no_more() -> None:
 def test_a_client_that_was_refused_is_not_said_to_be_forgotten(recwarn: pytest.WarningsRecorder) -> None:
     """There is nothing to close where the constructor raised."""
     with suppress(ConfigurationError):
-        AsyncClient(api_key="k", retries=3)  # type: ignore[arg-type]
+        AsyncClient(api_key="k", retries=-1)
     gc.collect()
     assert list(recwarn) == []
 

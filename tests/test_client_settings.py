@@ -120,7 +120,7 @@ async def test_an_env_file_without_its_extra_is_named(
         AsyncClient(api_key="k", env_file=tmp_path / ".env")
 
 
-@pytest.mark.parametrize("content", [None, b"\xff\xfe"])
+@pytest.mark.parametrize("content", [None, b"\xff\xfe\x00", b"CLOUD_API_KEY=\xff"])
 async def test_an_env_file_that_cannot_be_read_is_an_error(tmp_path: Path, content: bytes | None) -> None:
     """A file that was named must be there; what stands in it is not shown."""
     file = tmp_path / "no.env"
@@ -159,7 +159,15 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "a timeout of 0": ({"timeout": 0}, "total"),
     "a timeout that is no number": ({"timeout": float("nan")}, "total"),
     "a timeout without end": ({"timeout": float("inf")}, "total"),
-    "a number of retries": ({"retries": 3}, "RetryPolicy"),
+    "a negative number of retries": ({"retries": -1}, "RetryPolicy, or a whole number from 0 up"),
+    "half a retry": ({"retries": 0.5}, "RetryPolicy"),
+    "retries yes": ({"retries": True}, "RetryPolicy"),
+    "a timeout of words": ({"timeout": "10"}, "timeout must be Timeouts, or a number of seconds"),
+    "a proxy of another's transport": (
+        {"proxy": "http://127.0.0.1:9", "transport": always({})},
+        "transport=",
+    ),
+    "a proxy that is none": ({"proxy": "ftp://proxy.example"}, "proxy"),
     "a number of connections": ({"limits": 10}, "PoolLimits"),
     "limits of another's transport": ({"limits": PoolLimits(), "transport": always({})}, "transport="),
     "a blocking transport": ({"transport": httpx.HTTPTransport()}, "AsyncBaseTransport"),
@@ -236,7 +244,7 @@ async def test_options_of_a_view_replace_those_of_its_client() -> None:
         assert timeouts == [Timeouts(total=5), Timeouts(total=7), Timeouts(total=7)]
 
 
-@pytest.mark.parametrize("options", [{"api_key": ""}, {"access_token": " "}, {"timeout": 0}, {"retries": 3}])
+@pytest.mark.parametrize("options", [{"api_key": ""}, {"access_token": " "}, {"timeout": 0}, {"retries": -1}])
 async def test_a_view_that_would_be_something_else_is_refused(options: dict[str, Any]) -> None:
     """A user's empty token must not make a call as the client itself."""
     async with AsyncClient(api_key="key", transport=always({})) as client:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cloudplatform_async.environment import choose_credentials, read_environment
+from cloudplatform_async.environment import Found, choose_credentials, read_environment
 from cloudplatform_async.errors import ConfigurationError
 
 NAMES = ("CLOUD_API_BASE_URL", "CLOUD_API_KEY", "CLOUD_ACCESS_TOKEN")
@@ -27,21 +27,27 @@ def env_file(tmp_path: Path) -> Path:
     return path
 
 
+def found_names(path: Path | str | None) -> dict[str, str]:
+    """What a client takes, name by name."""
+    found = read_environment(path)
+    return {**found.file, **found.environment}
+
+
 def test_nothing_is_found_where_nothing_is() -> None:
     """Without a file and without a name."""
-    assert read_environment(None) == {}
+    assert found_names(None) == {}
 
 
 def test_all_three_names_of_a_file_are_found(env_file: Path) -> None:
     """As a path or as a text."""
     expected = dict(zip(NAMES, ("file-url", "file-key", "file-ken"), strict=True))
-    assert read_environment(env_file) == read_environment(str(env_file)) == expected
+    assert found_names(env_file) == found_names(str(env_file)) == expected
 
 
 def test_the_environment_goes_before_the_file(env_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Name by name."""
     monkeypatch.setenv("CLOUD_API_KEY", "env-key")
-    found = read_environment(env_file)
+    found = found_names(env_file)
     assert (found["CLOUD_API_KEY"], found["CLOUD_ACCESS_TOKEN"]) == ("env-key", "file-ken")
 
 
@@ -49,9 +55,9 @@ def test_the_environment_goes_before_the_file(env_file: Path, monkeypatch: pytes
 def test_a_blank_name_counts_as_absent(blank: str, env_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In the environment and in the file (API contract §2)."""
     monkeypatch.setenv("CLOUD_API_KEY", blank)
-    assert read_environment(env_file)["CLOUD_API_KEY"] == "file-key"
+    assert found_names(env_file)["CLOUD_API_KEY"] == "file-key"
     env_file.write_text(f"CLOUD_API_KEY='{blank}'\nCLOUD_ACCESS_TOKEN\n")
-    assert read_environment(env_file) == {}
+    assert found_names(env_file) == {}
 
 
 @pytest.mark.parametrize(
@@ -73,7 +79,7 @@ def test_a_blank_name_counts_as_absent(blank: str, env_file: Path, monkeypatch: 
 def test_lines_of_a_file_are_read(line: str, value: str | None, env_file: Path) -> None:
     """As dotenv reads them, without filling in variables; a byte order mark hides no name."""
     env_file.write_text(line, encoding="utf-8", newline="")
-    assert read_environment(env_file).get("CLOUD_API_KEY") == value
+    assert found_names(env_file).get("CLOUD_API_KEY") == value
 
 
 @pytest.mark.parametrize("make", ["absent", "directory", "binary", "impossible"])
@@ -104,7 +110,7 @@ def test_without_the_extra_it_is_named(env_file: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(builtins, "__import__", without_dotenv)
     with pytest.raises(ConfigurationError, match=r"cloudplatform-async\[dotenv\]"):
         read_environment(env_file)
-    assert read_environment(None) == {}
+    assert found_names(None) == {}
 
 
 @pytest.mark.parametrize(
@@ -123,7 +129,7 @@ def test_a_credential_argument_switches_off_both_that_are_found(
     key: str | None, token: str | None, expected: tuple[str | None, str | None]
 ) -> None:
     """Never one identity from the arguments and another from the environment."""
-    found = {"CLOUD_API_KEY": "found-key", "CLOUD_ACCESS_TOKEN": "found-token"}
+    found = Found(environment={"CLOUD_API_KEY": "found-key", "CLOUD_ACCESS_TOKEN": "found-token"})
     credentials = choose_credentials(key, token, found)
     held: list[Any] = [credentials.api_key, credentials.access_token]
     assert tuple(each and each.reveal() for each in held) == expected
@@ -132,4 +138,82 @@ def test_a_credential_argument_switches_off_both_that_are_found(
 def test_without_any_credential_both_variables_are_named() -> None:
     """The message says what to do."""
     with pytest.raises(ConfigurationError, match="CLOUD_API_KEY or CLOUD_ACCESS_TOKEN"):
-        choose_credentials(None, "", {})
+        choose_credentials(None, "", Found())
+
+
+LIVE = {"CLOUD_API_KEY": "live-key"}
+URL = {"CLOUD_API_BASE_URL": "https://other.example/v1"}
+
+
+def held(found: Found, **options: Any) -> tuple[str | None, str | None]:
+    """The key and the token that are taken, as text."""
+    credentials: Any = choose_credentials(None, None, found, **options)
+    pair = (credentials.api_key, credentials.access_token)
+    key, token = (each and each.reveal() for each in pair)
+    return key, token
+
+
+@pytest.mark.parametrize(
+    "environment", [LIVE, {"CLOUD_ACCESS_TOKEN": "live"}, {**LIVE, "CLOUD_ACCESS_TOKEN": "live"}]
+)
+def test_a_credential_of_the_environment_is_not_sent_where_only_a_file_points(
+    environment: dict[str, str],
+) -> None:
+    """Both sources are named, and nothing can be sent."""
+    with pytest.raises(ConfigurationError) as caught:
+        held(Found(environment=environment, file=URL, path="sandbox.env"))
+    message = str(caught.value)
+    assert "CLOUD_API_BASE_URL comes from the env file 'sandbox.env'" in message
+    assert all(name in message for name in environment)
+    assert not any(value in message for value in environment.values())
+
+
+@pytest.mark.parametrize(
+    ("file", "expected"),
+    [
+        ({"CLOUD_API_KEY": "file-key"}, ("file-key", None)),
+        ({"CLOUD_ACCESS_TOKEN": "file-token"}, (None, "file-token")),
+        ({"CLOUD_API_KEY": "file-key", "CLOUD_ACCESS_TOKEN": "file-token"}, ("file-key", "file-token")),
+    ],
+)
+def test_a_file_with_an_address_and_a_credential_is_one_identity(
+    file: dict[str, str], expected: tuple[str | None, str | None]
+) -> None:
+    """The documented flow of the command line, with a live key exported: the live key stays here."""
+    live = {**LIVE, "CLOUD_ACCESS_TOKEN": "live-token"}
+    assert held(Found(environment=live, file={**URL, **file}, path=".env")) == expected
+
+
+def test_an_address_that_was_passed_or_exported_is_trusted_with_the_environment() -> None:
+    """It is the file alone that may not point a key of the environment elsewhere."""
+    assert held(Found(environment=LIVE, file=URL), base_url="https://mine.example/v1") == ("live-key", None)
+    exported = {**LIVE, "CLOUD_API_BASE_URL": "https://mine.example/v1"}
+    assert held(Found(environment=exported, file=URL)) == ("live-key", None)
+
+
+def test_an_argument_goes_to_the_files_address() -> None:
+    """Who passes a key and a file in one call means both."""
+    credentials: Any = choose_credentials("mine", None, Found(environment=LIVE, file=URL, path=".env"))
+    assert (credentials.api_key.reveal(), credentials.access_token) == ("mine", None)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le-marked", "utf-16-be-marked"])
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_a_file_is_read_in_the_encodings_that_shells_write(
+    encoding: str, newline: str, tmp_path: Path
+) -> None:
+    """Windows PowerShell's ``>`` writes UTF-16 with a byte order mark."""
+    text = newline.join(["# caf\u00e9", "CLOUD_API_KEY=k", "CLOUD_ACCESS_TOKEN=t", ""])
+    marked = encoding.endswith("-marked")
+    content = ("\ufeff" + text if marked else text).encode(encoding.removesuffix("-marked"))
+    (tmp_path / ".env").write_bytes(content)
+    assert found_names(tmp_path / ".env") == {"CLOUD_API_KEY": "k", "CLOUD_ACCESS_TOKEN": "t"}
+
+
+@pytest.mark.parametrize("text", ["", "OTHER=1\n", "CLOUD_API_KEY=\n", "cloud_api_key=k\n"])
+def test_a_file_without_anything_usable_is_named(text: str, tmp_path: Path) -> None:
+    """Else one would look for the fault everywhere but in the file."""
+    path = tmp_path / "my.env"
+    path.write_text(text)
+    with pytest.raises(ConfigurationError, match=r"my\.env' was read, and has neither"):
+        choose_credentials(None, None, read_environment(path))

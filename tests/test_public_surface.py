@@ -1,9 +1,13 @@
 """The public names: these, no others, each with a docstring, and light to import."""
 
+import ast
 import inspect
 import subprocess
 import sys
+import textwrap
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
+from typing import Any, get_args, get_origin, get_overloads, get_type_hints
 
 import pytest
 
@@ -19,8 +23,10 @@ PUBLIC = [
     "ArrowTable",
     "AsyncClient",
     "AuthenticationError",
+    "Auto",
     "AwareDatetime",
     "BadRequestError",
+    "CallOptions",
     "ClientStateError",
     "ClientStatistics",
     "CloudPlatformError",
@@ -30,13 +36,21 @@ PUBLIC = [
     "CreateResults",
     "Drift",
     "Event",
+    "EventFilters",
     "EventTail",
+    "Events",
+    "IdempotencyKey",
     "InsufficientScopeError",
     "InvalidRequestError",
+    "KeySource",
     "NotFoundError",
     "OAuthClientCredentials",
     "OAuthRefreshToken",
+    "OMIT",
+    "Omit",
+    "Outcome",
     "Page",
+    "Pages",
     "PaginationError",
     "PaginationLoopError",
     "Paginator",
@@ -47,18 +61,26 @@ PUBLIC = [
     "ProjectCreated",
     "ProjectDeleted",
     "ProjectEvent",
+    "ProjectFilters",
+    "ProjectStatus",
     "ProjectUpdated",
+    "Projects",
+    "Query",
+    "QueryValue",
     "RateLimitError",
     "ResponseDecodeError",
     "ResponseTooLargeError",
     "RetryPolicy",
     "RunFailure",
+    "RunStatus",
     "ServerError",
     "Timeouts",
     "TokenExpiredError",
     "TokenRefreshError",
+    "TokenSource",
     "UnprocessableEntityError",
     "Usage",
+    "UsageMetrics",
     "WebhookVerificationError",
     "WebhookVerifier",
     "Workflow",
@@ -69,6 +91,7 @@ PUBLIC = [
     "WorkflowRunFailed",
     "WorkflowRunStarted",
     "WorkflowRunSucceeded",
+    "Workflows",
     "__version__",
 ]
 EXTRAS = ["aiohttp", "cyclopts", "dotenv", "opentelemetry", "pydantic", "rich", "starlette", "uvicorn"]
@@ -116,7 +139,31 @@ async def main():
 
 trio.run(main)
 """
-VALUES = {"AUTO", "AwareDatetime", "__version__"}
+VALUES = {
+    "AUTO",
+    "AwareDatetime",
+    "IdempotencyKey",
+    "KeySource",
+    "OMIT",
+    "Outcome",
+    "ProjectStatus",
+    "Query",
+    "QueryValue",
+    "RunStatus",
+    "TokenSource",
+    "__version__",
+}
+MADE_BY_THE_CLIENT = {
+    "CreateResults",
+    "EventTail",
+    "Events",
+    "Pages",
+    "Paginator",
+    "Projects",
+    "UsageMetrics",
+    "Workflows",
+}
+"""Nobody calls these themselves: the types of their constructors are no part of the surface."""
 
 
 def documented(name: str) -> list[str]:
@@ -143,6 +190,76 @@ def test_a_public_name_has_a_docstring(name: str) -> None:
     paths = [path.split(".") for path in documented(name)]
     things = {".".join(path): _follow(path) for path in paths}
     assert [path for path, thing in things.items() if not thing.__doc__] == []
+
+
+def mentioned(hint: object) -> Iterator[type]:
+    """Every class of this package that a type annotation mentions, however deep."""
+    inner = get_args(hint)
+    if inner:
+        for each in inner:
+            yield from mentioned(list(each) if isinstance(each, list) else each)
+        hint = get_origin(hint)
+    if isinstance(hint, list):
+        for each in hint:
+            yield from mentioned(each)
+    if isinstance(hint, type) and hint.__module__.startswith("cloudplatform_async"):
+        yield hint
+
+
+def is_public(key: str) -> bool:
+    """Whether users call it; ``admission`` is between a transport and its client."""
+    return key == "__init__" or not (key.startswith("_") or key == "admission")
+
+
+def functions_of(name: str) -> Iterator[Callable[..., object]]:
+    """The public name itself, where it is called, and its public methods."""
+    thing = getattr(cloudplatform_async, name)
+    if not inspect.isclass(thing):
+        return
+    for base in thing.__mro__:
+        if not base.__module__.startswith("cloudplatform_async"):
+            continue
+        for key, value in vars(base).items():
+            if key == "__init__" and name in MADE_BY_THE_CLIENT:
+                continue
+            function = value.fget if isinstance(value, property) else getattr(value, "__func__", value)
+            if inspect.isfunction(function) and is_public(key):
+                yield from (function, *get_overloads(function))
+
+
+@pytest.mark.parametrize("name", sorted(set(PUBLIC) - VALUES))
+def test_every_type_of_a_public_signature_is_at_the_front_door(name: str) -> None:
+    """Whoever wraps a method can annotate the wrapper, without a name of the rooms behind."""
+    missing = {
+        f"{function.__qualname__}: {kind.__name__}"
+        for function in functions_of(name)
+        for hint in get_type_hints(function, localns=vars(cloudplatform_async)).values()
+        for kind in mentioned(hint)
+        if getattr(cloudplatform_async, kind.__name__, None) is not kind
+    }
+    assert missing == set()
+
+
+@pytest.mark.parametrize("name", sorted(set(PUBLIC) - VALUES))
+def test_every_alias_of_a_public_signature_is_at_the_front_door(name: str) -> None:
+    """A union of ours has no name of its own at run time: the source says how it is spelled."""
+    missing = {
+        f"{function.__qualname__}: {word}"
+        for function in functions_of(name)
+        for word in spelled(function)
+        if [*mentioned(inspect.unwrap(function).__globals__.get(word))]
+        and not hasattr(cloudplatform_async, word)
+    }
+    assert missing == set()
+
+
+def spelled(function: Any) -> set[str]:
+    """The names that a function's annotations are written with."""
+    node = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
+    assert isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+    hints = [argument.annotation for argument in arguments if argument.annotation] + [node.returns]
+    return {each.id for hint in hints if hint for each in ast.walk(hint) if isinstance(each, ast.Name)}
 
 
 def test_the_version_is_that_of_the_package() -> None:

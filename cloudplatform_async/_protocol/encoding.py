@@ -1,12 +1,13 @@
 """Values of the caller to bytes: JSON bodies, query strings, path segments and headers, or a refusal."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import date, datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from typing import Any, cast
 from urllib.parse import quote, unquote
+from uuid import UUID
 
 import msgspec
 
@@ -44,7 +45,7 @@ def json_body(value: Any) -> bytes:
         InvalidRequestError: For NaN, infinities, naive datetimes, bytes and types without a JSON form.
     """
     try:
-        plain = msgspec.to_builtins(value, builtin_types=_KEPT, enc_hook=_plain_mapping)
+        plain = msgspec.to_builtins(_with_plain_names(value), builtin_types=_KEPT, enc_hook=_plain)
         fault = next((fault for path, part in _parts(plain) if (fault := _fault(path, part))), None)
         body = b"" if fault else msgspec.json.encode(plain)
     except (TypeError, ValueError) as error:  # of msgspec, also for half of a surrogate pair
@@ -56,10 +57,55 @@ def json_body(value: Any) -> bytes:
     return body
 
 
-def _plain_mapping(value: Any) -> dict[Any, Any]:
-    if not isinstance(value, Mapping):
-        raise TypeError(f"a {type(value).__name__} has no JSON form")
-    return dict(cast("Mapping[object, object]", value))
+def _with_plain_names(value: Any) -> Any:
+    """Give mappings the names that they hold: msgspec would take what a subclass of ``str`` shows instead."""
+    if isinstance(value, dict):
+        fields = cast("dict[Any, object]", value)
+        return {_plain_name(name): _with_plain_names(each) for name, each in fields.items()}
+    if isinstance(value, (list, tuple)):
+        return [_with_plain_names(each) for each in cast("Sequence[object]", value)]
+    return value
+
+
+def _plain_name(name: Any) -> Any:
+    is_other = isinstance(name, str) and type(name) is not str and not isinstance(name, Enum)
+    return str.__str__(name) if is_other else name
+
+
+def _plain(value: Any) -> Any:
+    """Give a mapping, or an instance of a subclass of a built-in type, as what it is below."""
+    if isinstance(value, Mapping):
+        return dict(cast("Mapping[object, object]", value))
+    for kind, plain in _PLAIN_OF.items():
+        if isinstance(value, kind):
+            return plain(value)
+    raise TypeError(f"a {type(value).__name__} has no JSON form")
+
+
+def _datetime(value: datetime) -> datetime:
+    return datetime.combine(date(value.year, value.month, value.day), _time(value.timetz()))
+
+
+def _time(value: time) -> time:
+    return time(value.hour, value.minute, value.second, value.microsecond, value.tzinfo, fold=value.fold)
+
+
+def _date(value: date) -> date:
+    return date(value.year, value.month, value.day)
+
+
+# The types' own methods: a subclass may have its own idea of how it is shown.
+_PLAIN_OF: dict[type[Any], Callable[[Any], Any]] = {
+    str: str.__str__,
+    int: int.__int__,
+    float: float.__float__,
+    datetime: _datetime,
+    date: _date,
+    time: _time,
+    Decimal: Decimal,
+    UUID: lambda value: UUID(int=value.int),
+    timedelta: lambda value: timedelta(value.days, value.seconds, value.microseconds),
+}
 
 
 def _parts(value: object) -> Iterator[tuple[str, object]]:
@@ -104,6 +150,7 @@ def path_of(*segments: str) -> str:
 def _segment(segment: object) -> str:
     if not isinstance(segment, str):
         raise InvalidRequestError(f"An id must be a str, not {type(segment).__name__}.")
+    segment = str.__str__(segment)  # a subclass may show something else
     if _PLAIN.fullmatch(segment):  # as nearly every id is: nothing to refuse, nothing to encode
         return segment
     if segment in {"", ".", ".."}:
@@ -122,7 +169,7 @@ def quoted(text: str, safe: str = _UNRESERVED) -> str:
         InvalidRequestError: For text with half of a surrogate pair, which UTF-8 cannot carry.
     """
     try:
-        return quote(text, safe=safe)
+        return quote(str.__str__(text), safe=safe)  # a subclass may show something else
     except UnicodeEncodeError as error:
         raise InvalidRequestError(f"{text!r} is not valid Unicode text.") from error
 
@@ -172,7 +219,11 @@ def query_string(params: Query | None) -> str:
     Raises:
         InvalidRequestError: For NaN, infinities, naive datetimes and types without a text form.
     """
-    return "&".join(f"{quoted(str(name))}={quoted(text)}" for name, text in _pairs(params or {}))
+    return "&".join(f"{quoted(_name_of(name))}={quoted(text)}" for name, text in _pairs(params or {}))
+
+
+def _name_of(name: object) -> str:
+    return name if isinstance(name, str) else str(name)
 
 
 def _pairs(params: Query) -> Iterator[tuple[str, str]]:
@@ -188,12 +239,14 @@ def _text(name: str, value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, datetime) and value.utcoffset() is None:
         raise InvalidRequestError(_naive(name))
+    if isinstance(value, datetime):
+        return _datetime(value).isoformat()
     if isinstance(value, date):
-        return value.isoformat()
+        return _date(value).isoformat()
     if isinstance(value, str):
-        return value
+        return str.__str__(value)
     if isinstance(value, (int, float)) and is_finite(value):
-        return str(value)
+        return int.__repr__(value) if isinstance(value, int) else float.__repr__(value)
     raise InvalidRequestError(
         f"`{name}` cannot be sent as a query parameter: {type(value).__name__} {shown(value)}."
     )
@@ -218,7 +271,7 @@ def _header(name: object, value: object) -> tuple[str, str]:
         raise InvalidRequestError(
             f"The value of the header {name!r} must be printable ASCII without line breaks."
         )
-    return name.lower(), value
+    return str.__str__(name).lower(), str.__str__(value)
 
 
 def merged(*groups: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:

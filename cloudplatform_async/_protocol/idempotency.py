@@ -36,6 +36,8 @@ def choose_key(method: str, given: object, make: Callable[[], str]) -> str | Non
     """
     if given is AUTO:
         return make() if is_write(method) else None
-    if given is not None and (not isinstance(given, str) or not re.fullmatch(_KEY, given)):
+    if given is None:
+        return None
+    if not isinstance(given, str) or not re.fullmatch(_KEY, given):
         raise InvalidRequestError("`idempotency_key` must be 1 to 255 visible ASCII characters.")
-    return given
+    return str.__str__(given)  # a subclass may encode as something else

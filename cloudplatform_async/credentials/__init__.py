@@ -13,6 +13,7 @@ from cloudplatform_async.credentials.secrets import (
     is_blank,
 )
 from cloudplatform_async.errors import ConfigurationError
+from cloudplatform_async.settings import Omit
 
 __all__ = [
     "Credentials",
@@ -63,11 +64,26 @@ class Credentials(Struct, frozen=True, kw_only=True, eq=False):
             )
         return cls(api_key=key, access_token=token)
 
-    def replaced(self, api_key: KeySource | None, access_token: TokenSource | None) -> "Credentials":
-        """Take what a view replaces; ``None`` keeps what there is."""
-        key = None if api_key is None else _key_holder(api_key)
-        token = None if access_token is None else _token_holder(access_token)
-        return replace(self, api_key=key or self.api_key, access_token=token or self.access_token)
+    def replaced(
+        self, api_key: KeySource | Omit | None, access_token: TokenSource | Omit | None
+    ) -> "Credentials":
+        """Take what a view replaces; ``None`` keeps what there is.
+
+        Raises:
+            ConfigurationError: For a value that is blank or cannot be sent, and where none would be left.
+        """
+        if is_blank(api_key) or is_blank(access_token):
+            raise ConfigurationError(
+                "A blank credential would leave a view speaking as its client; pass one, or OMIT."
+            )
+        key, token = self.api_key, self.access_token
+        if api_key is not None:
+            key = None if isinstance(api_key, Omit) else _key_holder(api_key)
+        if access_token is not None:
+            token = None if isinstance(access_token, Omit) else _token_holder(access_token)
+        if key is None and token is None:
+            raise ConfigurationError("This view would have no credentials; pass the other one beside OMIT.")
+        return replace(self, api_key=key, access_token=token)
 
     @property
     def identity(self) -> object:

@@ -67,7 +67,7 @@ def checked_secret(text: object, name: str) -> str:
         ConfigurationError: For anything but visible ASCII.
     """
     if is_sendable(text):
-        return text
+        return str.__str__(text)  # a subclass may show something else
     del text  # a traceback with locals must not show it either
     raise ConfigurationError(f"{name} must be visible ASCII text without spaces or line breaks.")
 

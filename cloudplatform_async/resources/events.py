@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final, Literal, TypedDict, TypeVar, Unpack, cast, overload
+from typing import Any, Final, Literal, TypeVar, Unpack, cast, overload
 
-from attrs import frozen
+from attrs import define
 
 from cloudplatform_async._calls.sender import Sender
 from cloudplatform_async._paging.source import Page, PageSource
@@ -13,8 +13,13 @@ from cloudplatform_async.errors import InvalidRequestError
 from cloudplatform_async.models.events import Event
 from cloudplatform_async.pagination import PAGE_SIZE, Paginator
 from cloudplatform_async.resources.event_tail import EventTail
-from cloudplatform_async.resources.operations import one_page, page_source
-from cloudplatform_async.settings import is_finite, shown
+from cloudplatform_async.resources.operations import (
+    one_page,
+    page_source,
+    taken_call_options,
+    with_call_options,
+)
+from cloudplatform_async.settings import CallOptions, is_finite, shown
 
 T = TypeVar("T")
 
@@ -22,8 +27,8 @@ _READ: Final = "events:read"
 _POLLED = 100  # events of one request of a tail: as many as the platform gives
 
 
-class EventFilters(TypedDict, total=False):
-    """Which events a list is about; ``None`` means any.
+class EventFilters(CallOptions, total=False):
+    """Which events a list is about, and the options of its calls; ``None`` means any.
 
     Attributes:
         type: Of this type, such as ``"project.created"``, of a family such as ``"project.*"``, or of any
@@ -41,7 +46,7 @@ class EventFilters(TypedDict, total=False):
     filters: Query | None
 
 
-@frozen(eq=False, repr=False)
+@define(eq=False, repr=False, slots=False)
 class Events:
     """The events of the workspace; reached as ``client.events``."""
 
@@ -139,6 +144,7 @@ class Events:
         since: datetime | None = None,
         type: str | Sequence[str] | None = None,  # noqa: A002 - the platform's own word
         poll_interval: float = 2.0,
+        **options: Unpack[CallOptions],
     ) -> EventTail:
         """Follow the events as they happen, each one once; it never ends by itself.
 
@@ -147,6 +153,7 @@ class Events:
             since: Begin with the first event at this moment or later; it needs a time zone.
             type: As of ``iter_all``.
             poll_interval: Seconds between two looks while nothing happens, above 0.
+            **options: ``timeout=`` and ``headers=`` of each look; see ``CallOptions``.
 
         Without ``after`` and ``since`` it begins with what happens from now on: from when the first
         event is asked for, or the tail is entered with ``async with``.
@@ -162,11 +169,12 @@ class Events:
         """
         if not _is_number(poll_interval) or poll_interval <= 0:
             raise InvalidRequestError(f"`poll_interval` must be seconds above 0, not {shown(poll_interval)}.")
-        self._source(Event, _POLLED, {"type": type, "since": since, "after": after})  # refused here and now
+        looks = Events(with_call_options(self._sender, options))
+        looks._source(Event, _POLLED, {"type": type, "since": since, "after": after})  # refused here and now
 
         async def fetch(position: EventFilters, limit: int) -> Page[Event]:
             return await one_page(
-                self._source(Event, limit, {"type": type, **position}), page=None, cursor=None
+                looks._source(Event, limit, {"type": type, **position}), page=None, cursor=None
             )
 
         return EventTail(fetch, after=after, since=since, poll_interval=poll_interval)
@@ -175,9 +183,10 @@ class Events:
         if unknown := filters.keys() - EventFilters.__annotations__.keys():
             raise TypeError(f"Unknown filters {sorted(unknown)}; pass newer ones as `filters={{...}}`.")
         own: dict[str, Any] = {**filters}
+        sender = with_call_options(self._sender, taken_call_options(own))
         extra: Query | None = own.pop("filters", None)
         _check_filters(own)
-        return page_source(self._sender, "/events", _READ, model, limit=limit, filters=own, extra=extra)
+        return page_source(sender, "/events", _READ, model, limit=limit, filters=own, extra=extra)
 
 
 def _check_filters(filters: dict[str, Any]) -> None:

@@ -1,7 +1,10 @@
 """What the operations of every resource share: from arguments to a call, and from an answer to a model."""
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, Unpack
+
+from attrs import evolve
+from msgspec.structs import replace
 
 from cloudplatform_async._calls.sender import Sender
 from cloudplatform_async._paging.source import Page, PageSource
@@ -13,13 +16,14 @@ from cloudplatform_async._protocol.encoding import (
     checked_method,
     checked_path,
     json_body,
+    merged,
     query_string,
     whole_number,
 )
 from cloudplatform_async._protocol.idempotency import AUTO, IdempotencyKey
 from cloudplatform_async._protocol.page_walk import Position
 from cloudplatform_async.errors import InvalidRequestError
-from cloudplatform_async.settings import Timeouts
+from cloudplatform_async.settings import CallOptions, Timeouts
 
 T = TypeVar("T")
 
@@ -34,8 +38,16 @@ def operation(
     *,
     body: bytes | None = None,
     idempotency_key: IdempotencyKey = AUTO,
+    **options: Unpack[CallOptions],
 ) -> Call[T]:
-    """Describe one call to a path that is encoded already."""
+    """Describe one call to a path that is encoded already.
+
+    Raises:
+        InvalidRequestError: For headers that are the client's own, or cannot be sent.
+        ConfigurationError: For a timeout that is none.
+    """
+    refuse_unknown(options, CallOptions)
+    timeout = options.get("timeout")
     return Call(
         method=method,
         target=target,
@@ -43,8 +55,40 @@ def operation(
         decode=decode,
         scope=scope,
         body=body,
+        headers=checked_headers(options.get("headers")),
         idempotency_key=idempotency_key,
+        timeouts=None if timeout is None else Timeouts.of(timeout),
     )
+
+
+def refuse_unknown(given: Mapping[str, object], known: type[object]) -> None:
+    """Refuse what a method has no argument for, as Python itself does.
+
+    Raises:
+        TypeError: Naming them.
+    """
+    if unknown := given.keys() - known.__annotations__.keys():
+        raise TypeError(f"Unknown arguments {sorted(unknown)}.")
+
+
+def with_call_options(sender: Sender, options: CallOptions) -> Sender:
+    """Give a sender all of whose calls have these options, for what makes several calls.
+
+    Raises:
+        InvalidRequestError: For headers that are the client's own, or cannot be sent.
+        ConfigurationError: For a timeout that is none.
+    """
+    refuse_unknown(options, CallOptions)
+    headers, timeout = checked_headers(options.get("headers")), options.get("timeout")
+    if headers:
+        exchange = evolve(sender.exchange, headers=merged(sender.exchange.headers, headers))
+        sender = replace(sender, exchange=exchange)
+    return sender if timeout is None else replace(sender, timeouts=Timeouts.of(timeout))
+
+
+def taken_call_options(arguments: dict[str, Any]) -> CallOptions:
+    """Take the call options out of the arguments of a list, which leaves its filters."""
+    return CallOptions(timeout=arguments.pop("timeout", None), headers=arguments.pop("headers", None))
 
 
 def any_operation(

@@ -1,24 +1,29 @@
 """Projects: list, walk, create, get, update, delete (API contract §4)."""
 
-import re
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Mapping
 from functools import partial
-from typing import Any, Final, TypedDict, TypeVar, Unpack, overload
+from typing import Any, Final, TypeVar, Unpack, overload
 
-from attrs import frozen
-from msgspec.structs import replace
+from attrs import define
 
 from cloudplatform_async._calls.sender import Sender
 from cloudplatform_async._paging.source import Page, PageSource
 from cloudplatform_async._protocol.conversion import nothing, payload_decoder
-from cloudplatform_async._protocol.encoding import Query, checked_headers, json_body, path_of
+from cloudplatform_async._protocol.encoding import json_body, path_of
 from cloudplatform_async._protocol.idempotency import AUTO, IdempotencyKey
 from cloudplatform_async.errors import InvalidRequestError
 from cloudplatform_async.models.projects import Project, ProjectStatus
 from cloudplatform_async.pagination import PAGE_SIZE, Paginator
 from cloudplatform_async.resources.create_many import CreateResults, Items, create_many
-from cloudplatform_async.resources.operations import one_page, operation, page_source
+from cloudplatform_async.resources.operations import (
+    one_page,
+    operation,
+    page_source,
+    taken_call_options,
+    with_call_options,
+)
+from cloudplatform_async.resources.project_filters import ProjectFilters, check_filters
+from cloudplatform_async.settings import CallOptions
 
 T = TypeVar("T")
 
@@ -26,29 +31,7 @@ _READ: Final = "projects:read"
 _WRITE: Final = "projects:write"
 
 
-class ProjectFilters(TypedDict, total=False):
-    """Which projects a list is about; ``None`` means any.
-
-    Attributes:
-        name: With this name.
-        slug: With this slug.
-        status: With this status.
-        created_after: Made after this moment; it needs a time zone.
-        created_before: Made before this moment; it needs a time zone.
-        label: With this ``"key:value"``, or with each of several.
-        filters: Query parameters that are newer than this package, sent as they are.
-    """
-
-    name: str | None
-    slug: str | None
-    status: ProjectStatus | str | None
-    created_after: datetime | None
-    created_before: datetime | None
-    label: str | Sequence[str] | None
-    filters: Query | None
-
-
-@frozen(eq=False, repr=False)
+@define(eq=False, repr=False, slots=False)
 class Projects:
     """The projects of the workspace; reached as ``client.projects``."""
 
@@ -153,6 +136,7 @@ class Projects:
         slug: str,
         labels: Mapping[str, str] | None = None,
         idempotency_key: IdempotencyKey = AUTO,
+        **options: Unpack[CallOptions],
     ) -> Project:
         """Create a project, exactly once however the network fails.
 
@@ -162,6 +146,7 @@ class Projects:
             labels: Keys and values of your own.
             idempotency_key: 1 to 255 visible ASCII characters to make the same create the same one
                 across processes; ``AUTO`` makes a key, ``None`` sends none and gives up safe retries.
+            **options: ``timeout=`` and ``headers=`` of this call; see ``CallOptions``.
 
         Raises:
             ConflictError: ``slug_taken``.
@@ -169,10 +154,12 @@ class Projects:
         Example:
             >>> project = await client.projects.create(name="Payments", slug="payments")  # doctest: +SKIP
         """
-        return await self._create((), name=name, slug=slug, labels=labels, idempotency_key=idempotency_key)
+        return await self._create(
+            options, name=name, slug=slug, labels=labels, idempotency_key=idempotency_key
+        )
 
     async def _create(
-        self, headers: tuple[tuple[str, str], ...], *, idempotency_key: IdempotencyKey, **fields: object
+        self, options: CallOptions, *, idempotency_key: IdempotencyKey, **fields: object
     ) -> Project:
         call = operation(
             "POST",
@@ -181,11 +168,12 @@ class Projects:
             payload_decoder(Project),
             body=json_body(_given(**fields)),
             idempotency_key=idempotency_key,
+            **options,
         )
-        return (await self._sender.send(replace(call, headers=headers))).data
+        return (await self._sender.send(call)).data
 
     def create_many(
-        self, items: Items, *, concurrency: int = 16, headers: Mapping[str, str] | None = None
+        self, items: Items, *, concurrency: int = 16, **options: Unpack[CallOptions]
     ) -> CreateResults:
         """Create many projects side by side; a failure is a result, and stops nothing.
 
@@ -193,7 +181,7 @@ class Projects:
             items: Mappings of ``create``'s arguments: an iterable, or an async iterable; they are read as
                 there is room for them. One with an ``idempotency_key`` keeps it.
             concurrency: Most items under way or waiting for their results to be taken, from 1.
-            headers: Of each call.
+            **options: ``timeout=`` and ``headers=`` of each call; see ``CallOptions``.
 
         Returns:
             A ``CreateResult`` for each item, in their order. Nothing is sent before the first is asked for.
@@ -205,17 +193,21 @@ class Projects:
             >>> async for result in client.projects.create_many(rows):  # doctest: +SKIP
             ...     print(result.project or result.error, result.outcome)
         """
-        checked = checked_headers(headers)
-        create = partial(self._create, checked)
+        with_call_options(self._sender, options)  # refused here and now
+        create = partial(self._create, options)
         return create_many(create, items, concurrency=concurrency, background=self._sender.state.background)
 
-    async def get(self, id: str) -> Project:  # noqa: A002 - the platform's own word
+    async def get(
+        self,
+        id: str,  # noqa: A002 - the platform's own word
+        **options: Unpack[CallOptions],
+    ) -> Project:
         """Fetch one project.
 
         Raises:
             NotFoundError: There is none with this id.
         """
-        call = operation("GET", path_of("projects", id), _READ, payload_decoder(Project))
+        call = operation("GET", path_of("projects", id), _READ, payload_decoder(Project), **options)
         return (await self._sender.send(call)).data
 
     async def update(
@@ -227,6 +219,7 @@ class Projects:
         status: ProjectStatus | str | None = None,
         labels: Mapping[str, str] | None = None,
         idempotency_key: IdempotencyKey = AUTO,
+        **options: Unpack[CallOptions],
     ) -> Project:
         """Change the fields that are given and no others.
 
@@ -245,6 +238,7 @@ class Projects:
             payload_decoder(Project),
             body=json_body(body),
             idempotency_key=idempotency_key,
+            **options,
         )
         return (await self._sender.send(call)).data
 
@@ -253,41 +247,24 @@ class Projects:
         id: str,  # noqa: A002 - the platform's own word
         *,
         idempotency_key: IdempotencyKey = AUTO,
+        **options: Unpack[CallOptions],
     ) -> None:
         """Delete a project; a delete whose first answer was lost on the way succeeds too.
 
         Raises:
             NotFoundError: There is no project with this id, and this call did not delete it.
         """
-        await self._sender.send(
-            operation("DELETE", path_of("projects", id), _WRITE, nothing, idempotency_key=idempotency_key)
-        )
+        path = path_of("projects", id)
+        call = operation("DELETE", path, _WRITE, nothing, idempotency_key=idempotency_key, **options)
+        await self._sender.send(call)
 
     def _source(self, model: type[T], limit: int | None, filters: ProjectFilters) -> PageSource[T]:
         if unknown := filters.keys() - ProjectFilters.__annotations__.keys():
             raise TypeError(f"Unknown filters {sorted(unknown)}; pass newer ones as `filters={{...}}`.")
-        extra = filters.pop("filters", None)
-        _check_filters(filters)
+        check_filters(filters)
         own: dict[str, Any] = {**filters}
-        return page_source(self._sender, "/projects", _READ, model, limit=limit, filters=own, extra=extra)
-
-
-def _check_filters(filters: ProjectFilters) -> None:
-    _check_moment("created_after", filters.get("created_after"))
-    _check_moment("created_before", filters.get("created_before"))
-    label = filters.get("label")
-    for each in (label,) if isinstance(label, str) else label or ():
-        _check_label(each)
-
-
-def _check_moment(name: str, moment: object) -> None:
-    if moment is not None and not isinstance(moment, datetime):  # one without a zone is refused later
-        raise InvalidRequestError(f"`{name}` must be a datetime with a time zone, not {moment!r}.")
-
-
-def _check_label(label: object) -> None:
-    if not isinstance(label, str) or not re.fullmatch("[^:]+:.+", label, re.DOTALL):
-        raise InvalidRequestError(f"`label` must be 'key:value', not {label!r}.")
+        sender, extra = with_call_options(self._sender, taken_call_options(own)), own.pop("filters", None)
+        return page_source(sender, "/projects", _READ, model, limit=limit, filters=own, extra=extra)
 
 
 def _given(**fields: object) -> dict[str, object]:

@@ -2,9 +2,9 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import date, datetime, timedelta
-from typing import Self
+from typing import Self, Unpack
 
-from attrs import evolve, frozen
+from attrs import define, evolve, frozen
 
 from cloudplatform_async._calls.sender import Sender
 from cloudplatform_async._paging.source import Fetched, page_of
@@ -17,23 +17,25 @@ from cloudplatform_async._runtime.background import Background
 from cloudplatform_async.errors import InvalidRequestError
 from cloudplatform_async.models.usage import Usage
 from cloudplatform_async.pagination import Paginator
-from cloudplatform_async.resources.operations import operation
+from cloudplatform_async.resources.operations import operation, with_call_options
+from cloudplatform_async.settings import CallOptions
 
 _DAY = timedelta(days=1)
 
 
-@frozen(eq=False, repr=False)
+@define(eq=False, repr=False, slots=False)
 class UsageMetrics:
     """The usage of the workspace; reached as ``client.usage``."""
 
     _sender: Sender
 
-    async def get(self, start: date, end: date) -> Usage:
+    async def get(self, start: date, end: date, **options: Unpack[CallOptions]) -> Usage:
         """Fetch the usage of a span of days.
 
         Args:
             start: First day, included.
             end: Last day, included; not before ``start``.
+            **options: ``timeout=`` and ``headers=`` of this call; see ``CallOptions``.
 
         Raises:
             InvalidRequestError: For a ``start`` after ``end``, or a datetime; nothing is sent.
@@ -43,7 +45,7 @@ class UsageMetrics:
         """
         _check_span(start, end)
         target = target_of("/usage", query_string({"from": start, "to": end}))
-        call = operation("GET", target, "usage:read", payload_decoder(Usage))
+        call = operation("GET", target, "usage:read", payload_decoder(Usage), **options)
         return (await self._sender.send(call)).data
 
     def iter_windows(
@@ -54,6 +56,7 @@ class UsageMetrics:
         step: timedelta = _DAY,
         ahead: int = 8,
         resume_from: str | None = None,
+        **options: Unpack[CallOptions],
     ) -> Paginator[Usage]:
         """Walk a span of days in windows, in order, several fetched side by side.
 
@@ -66,6 +69,7 @@ class UsageMetrics:
             ahead: Windows to fetch ahead, from 0 (strictly on demand); nothing is sent before the first
                 is asked for, and one request until the second.
             resume_from: A ``checkpoint`` of a walk through the same windows.
+            **options: ``timeout=`` and ``headers=`` of each window's call; see ``CallOptions``.
 
         Raises:
             InvalidRequestError: At once, for arguments that make no windows.
@@ -77,8 +81,10 @@ class UsageMetrics:
         """
         _check_span(start, end)
         _check_step(step)
-        background = self._sender.state.background
-        source = _WindowSource(get=self.get, background=background, start=start, end=end, step=step)
+        sender = with_call_options(self._sender, options)
+        source = _WindowSource(
+            get=UsageMetrics(sender).get, background=sender.state.background, start=start, end=end, step=step
+        )
         return Paginator(source, ahead=ahead, resume_from=resume_from)
 
 
@@ -114,6 +120,10 @@ class _WindowSource:
 
 
 def _check_day(name: str, day: object) -> None:
+    if isinstance(day, str):
+        raise InvalidRequestError(
+            f"`{name}` must be a date, not the text {day!r}; read it with date.fromisoformat({day!r})."
+        )
     if not isinstance(day, date) or isinstance(day, datetime):
         raise InvalidRequestError(f"`{name}` must be a date, not {day!r}; take .date() of a datetime.")
 

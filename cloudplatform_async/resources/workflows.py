@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping
 from math import inf
-from typing import Any, Final
+from typing import Any, Final, Unpack
 
-from attrs import evolve, frozen
-from msgspec.structs import replace
+from attrs import define, evolve
 
 from cloudplatform_async._calls.sender import Sender
 from cloudplatform_async._paging.source import Page, PageSource
@@ -16,8 +15,8 @@ from cloudplatform_async._runtime.clock import CLOCK
 from cloudplatform_async.errors import APITimeoutError, InvalidRequestError, WorkflowFailedError
 from cloudplatform_async.models.workflows import RunStatus, Workflow, WorkflowRun
 from cloudplatform_async.pagination import PAGE_SIZE, Paginator
-from cloudplatform_async.resources.operations import one_page, operation, page_source
-from cloudplatform_async.settings import Timeouts
+from cloudplatform_async.resources.operations import one_page, operation, page_source, with_call_options
+from cloudplatform_async.settings import CallOptions, Timeouts
 
 _READ: Final = "workflows:read"
 _WRITE: Final = "workflows:write"
@@ -28,14 +27,19 @@ _GROWTH: Final = 1.5
 _LEAST_LEFT: Final = 0.05  # seconds in which another look is worth its request
 
 
-@frozen(eq=False, repr=False)
+@define(eq=False, repr=False, slots=False)
 class Workflows:
     """The workflows of the workspace, and their runs; reached as ``client.workflows``."""
 
     _sender: Sender
 
     async def list(
-        self, *, limit: int | None = None, page: int | None = None, cursor: str | None = None
+        self,
+        *,
+        limit: int | None = None,
+        page: int | None = None,
+        cursor: str | None = None,
+        **options: Unpack[CallOptions],
     ) -> Page[Workflow]:
         """Fetch one page of workflows.
 
@@ -50,7 +54,7 @@ class Workflows:
         Example:
             >>> page = await client.workflows.list()  # doctest: +SKIP
         """
-        return await one_page(self._workflows(limit), page=page, cursor=cursor)
+        return await one_page(self._workflows(limit, options), page=page, cursor=cursor)
 
     def iter_all(
         self,
@@ -59,6 +63,7 @@ class Workflows:
         max_items: int | None = None,
         ahead: int = 1,
         resume_from: str | None = None,
+        **options: Unpack[CallOptions],
     ) -> Paginator[Workflow]:
         """Walk all workflows lazily; nothing is sent before the first is asked for.
 
@@ -71,18 +76,22 @@ class Workflows:
         Raises:
             InvalidRequestError: At once, for arguments that the platform could never accept.
         """
-        source = self._workflows(None)
+        source = self._workflows(None, options)
         return Paginator(
             source, page_size=page_size, ahead=ahead, max_items=max_items, resume_from=resume_from
         )
 
-    async def get(self, id: str) -> Workflow:  # noqa: A002 - the platform's own word
+    async def get(
+        self,
+        id: str,  # noqa: A002 - the platform's own word
+        **options: Unpack[CallOptions],
+    ) -> Workflow:
         """Fetch one workflow.
 
         Raises:
             NotFoundError: There is none with this id.
         """
-        call = operation("GET", path_of("workflows", id), _READ, payload_decoder(Workflow))
+        call = operation("GET", path_of("workflows", id), _READ, payload_decoder(Workflow), **options)
         return (await self._sender.send(call)).data
 
     async def trigger(
@@ -91,6 +100,7 @@ class Workflows:
         *,
         inputs: Mapping[str, Any] | None = None,
         idempotency_key: IdempotencyKey = AUTO,
+        **options: Unpack[CallOptions],
     ) -> WorkflowRun:
         """Have a workflow run, exactly once however the network fails.
 
@@ -117,6 +127,7 @@ class Workflows:
             payload_decoder(WorkflowRun),
             body=json_body({"inputs": {} if inputs is None else inputs}),
             idempotency_key=idempotency_key,
+            **options,
         )
         return (await self._sender.send(call)).data
 
@@ -128,6 +139,7 @@ class Workflows:
         limit: int | None = None,
         page: int | None = None,
         cursor: str | None = None,
+        **options: Unpack[CallOptions],
     ) -> Page[WorkflowRun]:
         """Fetch one page of a workflow's runs.
 
@@ -142,7 +154,7 @@ class Workflows:
             InvalidRequestError: For arguments that the platform could never accept; nothing is sent.
             NotFoundError: There is no workflow with this id.
         """
-        return await one_page(self._runs(id, status, limit), page=page, cursor=cursor)
+        return await one_page(self._runs(id, status, limit, options), page=page, cursor=cursor)
 
     def iter_runs(
         self,
@@ -153,6 +165,7 @@ class Workflows:
         max_items: int | None = None,
         ahead: int = 1,
         resume_from: str | None = None,
+        **options: Unpack[CallOptions],
     ) -> Paginator[WorkflowRun]:
         """Walk a workflow's runs lazily; nothing is sent before the first is asked for.
 
@@ -167,21 +180,28 @@ class Workflows:
         Raises:
             InvalidRequestError: At once, for arguments that the platform could never accept.
         """
-        source = self._runs(id, status, None)
+        source = self._runs(id, status, None, options)
         return Paginator(
             source, page_size=page_size, ahead=ahead, max_items=max_items, resume_from=resume_from
         )
 
-    async def get_run(self, workflow_id: str, run_id: str) -> WorkflowRun:
+    async def get_run(self, workflow_id: str, run_id: str, **options: Unpack[CallOptions]) -> WorkflowRun:
         """Fetch one run.
 
         Raises:
             NotFoundError: The workflow has none with this id.
         """
-        return await self._get_run(workflow_id, run_id, None)
+        path = path_of("workflows", workflow_id, "runs", run_id)
+        call = operation("GET", path, _READ, payload_decoder(WorkflowRun), **options)
+        return (await self._sender.send(call)).data
 
     async def cancel_run(
-        self, workflow_id: str, run_id: str, *, idempotency_key: IdempotencyKey = AUTO
+        self,
+        workflow_id: str,
+        run_id: str,
+        *,
+        idempotency_key: IdempotencyKey = AUTO,
+        **options: Unpack[CallOptions],
     ) -> WorkflowRun:
         """Cancel a run that has not ended.
 
@@ -191,10 +211,16 @@ class Workflows:
         """
         path = path_of("workflows", workflow_id, "runs", run_id, "cancel")
         decode = payload_decoder(WorkflowRun)
-        call = operation("POST", path, _WRITE, decode, idempotency_key=idempotency_key)
+        call = operation("POST", path, _WRITE, decode, idempotency_key=idempotency_key, **options)
         return (await self._sender.send(call)).data
 
-    async def wait(self, run: WorkflowRun, *, timeout: Timeouts | float | None = None) -> WorkflowRun:
+    async def wait(
+        self,
+        run: WorkflowRun,
+        *,
+        timeout: Timeouts | float | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> WorkflowRun:
         """Wait until a run has ended, looking at it now and then.
 
         The pauses between two looks grow, and are drawn at random so that many who wait do not look at
@@ -204,6 +230,7 @@ class Workflows:
             run: As ``trigger``, ``get_run`` or an event gives it.
             timeout: Bounds of the whole wait; a number is seconds. By default the client's, as of any
                 call; ``Timeouts(total=None)`` waits as long as it takes.
+            headers: Of each look.
 
         Returns:
             The run, succeeded.
@@ -228,22 +255,22 @@ class Workflows:
             # Some of the time that is left is for the look itself.
             await clock.sleep(min(pause * clock.uniform(0.5, 1.0), left * 0.75))
             pause = min(_LONGEST_PAUSE, pause * _GROWTH)
-            run = await self._get_run(run.workflow_id, run.id, _bounded(bounds, ends - clock.monotonic()))
+            look = _bounded(bounds, ends - clock.monotonic())
+            run = await self.get_run(run.workflow_id, run.id, timeout=look, headers=headers)
         if run.status != "succeeded":
             raise WorkflowFailedError(_failed(run), run=run)
         return run
 
-    async def _get_run(self, workflow_id: str, run_id: str, timeouts: Timeouts | None) -> WorkflowRun:
-        path = path_of("workflows", workflow_id, "runs", run_id)
-        call = replace(operation("GET", path, _READ, payload_decoder(WorkflowRun)), timeouts=timeouts)
-        return (await self._sender.send(call)).data
+    def _workflows(self, limit: int | None, options: CallOptions) -> PageSource[Workflow]:
+        sender = with_call_options(self._sender, options)
+        return page_source(sender, "/workflows", _READ, Workflow, limit=limit, filters={})
 
-    def _workflows(self, limit: int | None) -> PageSource[Workflow]:
-        return page_source(self._sender, "/workflows", _READ, Workflow, limit=limit, filters={}, extra=None)
-
-    def _runs(self, workflow_id: str, status: str | None, limit: int | None) -> PageSource[WorkflowRun]:
+    def _runs(
+        self, workflow_id: str, status: str | None, limit: int | None, options: CallOptions
+    ) -> PageSource[WorkflowRun]:
         path, filters = path_of("workflows", workflow_id, "runs"), {"status": status}
-        return page_source(self._sender, path, _READ, WorkflowRun, limit=limit, filters=filters, extra=None)
+        sender = with_call_options(self._sender, options)
+        return page_source(sender, path, _READ, WorkflowRun, limit=limit, filters=filters)
 
 
 def _check_run(run: object) -> None:

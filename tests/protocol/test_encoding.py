@@ -500,3 +500,101 @@ def test_a_target_without_parameters_has_no_question_mark() -> None:
     """An empty query is no query."""
     assert target_of("/projects", "") == "/projects"
     assert target_of("/projects", "a=b") == "/projects?a=b"
+
+
+class Text(str):
+    """A text that shows, encodes and formats as something else."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return "shown"
+
+    def __format__(self, spec: str) -> str:
+        return "shown"
+
+    def encode(self, *_: Any) -> bytes:
+        return b"encoded"
+
+
+class Count(int):
+    """A number that shows itself in words."""
+
+    def __repr__(self) -> str:
+        return "three"
+
+    __str__ = __repr__
+
+
+class Ratio(float):
+    """As numpy's floats, whose repr is a call."""
+
+    def __repr__(self) -> str:
+        return "Ratio(0.5)"
+
+
+class Stamp(datetime):
+    """As pandas' time stamps, whose text is their own."""
+
+    def isoformat(self, *_: Any, **__: Any) -> str:
+        return "shown"
+
+
+class Day(date):
+    """A date of another library."""
+
+    def isoformat(self) -> str:
+        return "shown"
+
+
+class Amount(Decimal):
+    """Money."""
+
+
+BELOW: dict[str, tuple[Any, bytes, str | None]] = {
+    "text": (Text("x"), b'"x"', "x"),
+    "int": (Count(3), b"3", "3"),
+    "float": (Ratio(0.5), b"0.5", "0.5"),
+    "datetime": (
+        Stamp(2026, 1, 2, tzinfo=UTC),
+        b'"2026-01-02T00:00:00Z"',
+        "2026-01-02T00%3A00%3A00%2B00%3A00",
+    ),
+    "date": (Day(2026, 1, 2), b'"2026-01-02"', "2026-01-02"),
+    "decimal": (Amount("1.10"), b'"1.10"', None),
+    "in a list": ([Text("x"), Count(3)], b'["x",3]', "x&v=3"),
+}
+
+
+@pytest.mark.parametrize("case", BELOW)
+def test_an_instance_of_a_subclass_is_sent_as_what_it_is_below(case: str) -> None:
+    """In bodies and in filters; what it shows of itself is for people."""
+    value, body, text = BELOW[case]
+    assert json_body({"v": value}) == b'{"v":%s}' % body
+    if text is not None:
+        assert query_string({"v": value}) == f"v={text}"
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [(Text("k"), b"k"), (Count(3), b"3"), (Day(2026, 1, 2), b"2026-01-02")],
+    ids=["text", "int", "date"],
+)
+def test_a_subclass_may_be_a_name_of_a_mapping(name: Any, written: bytes) -> None:
+    """At any depth."""
+    assert json_body({"v": [{name: 1}]}) == b'{"v":[{"%s":1}]}' % written
+
+
+def test_a_subclass_of_text_may_be_an_id_a_name_and_a_header() -> None:
+    """Wherever text is taken."""
+    assert path_of("projects", Text("prj_1")) == "/projects/prj_1"
+    assert query_string({Text("name"): "v"}) == "name=v"
+    ((name, value),) = checked_headers({Text("X-A"): Text("b")})
+    assert (name, value, type(name), type(value)) == ("x-a", "b", str, str)
+
+
+@pytest.mark.parametrize("value", [Ratio("nan"), Amount("Infinity"), Stamp(2026, 1, 2)])
+def test_a_subclass_is_held_to_the_rules_of_its_type(value: Any) -> None:
+    """Not finite, or without a time zone."""
+    with pytest.raises(InvalidRequestError):
+        json_body([value])

@@ -7,6 +7,7 @@ from typing import Any, assert_type
 from attrs import frozen
 
 from cloudplatform_async import (
+    OMIT,
     APIResponse,
     AsyncClient,
     ClientStatistics,
@@ -134,3 +135,14 @@ async def lifetime(client: AsyncClient) -> None:
     assert_type(client.statistics(), ClientStatistics)
     async with client as opened:
         assert_type(opened, AsyncClient)
+
+
+class Mine(AsyncClient):
+    """A client of a user's own."""
+
+
+async def views(client: AsyncClient, mine: Mine) -> None:
+    """A view is of the class that it is made from; a number is a number of retries."""
+    assert_type(client.with_options(retries=3), AsyncClient)
+    assert_type(mine.with_options(timeout=5, api_key=OMIT, access_token="t"), Mine)
+    assert_type(await mine.projects.get("prj_01", timeout=5, headers={"x-a": "b"}), Project)
