@@ -1,9 +1,11 @@
 """`Sandbox`: the platform as users meet it, to be served, called in memory, and made to misbehave."""
 
 import math
+import re
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
+from datetime import date
 from types import TracebackType
 from typing import Self
 
@@ -19,7 +21,7 @@ from cloudplatform_async.sandbox.platform.signatures import new_secret
 from cloudplatform_async.sandbox.platform.state import Platform
 from cloudplatform_async.sandbox.serving.faults import Faults
 from cloudplatform_async.sandbox.serving.in_process import InProcessTransport
-from cloudplatform_async.sandbox.serving.records import ServedRequest
+from cloudplatform_async.sandbox.serving.records import DayCount, ServedRequest
 from cloudplatform_async.sandbox.serving.server import Server
 from cloudplatform_async.sandbox.storage.database import Database
 from cloudplatform_async.sandbox.storage.deliveries import create_deliveries
@@ -42,13 +44,15 @@ class Sandbox:
         rate_limit: Requests a minute for each API key and endpoint group, at least 1; None: no limit.
         latency: Seconds that the work of each request takes.
         port: The port to serve on; 0: a free one.
-        database: Path of the SQLite database. One that holds projects already is not seeded.
+        database: Path of the SQLite database, in which everything outlives the sandbox, and every write that
+            was answered the end of the process. One that holds projects already is not seeded.
+        api_key: The key of the platform; by default that of the database, else a new one.
         clock: Gives the time in seconds since the epoch; by default the real time.
         webhook_retries: How often a delivery is tried again, at least 0; the waits on the sandbox's clock
             double from a second on.
 
     Raises:
-        ValueError: For a number outside its range, or another `paging`.
+        ValueError: For a number outside its range, another `paging`, or a blank `api_key`.
 
     Example:
         >>> async def names() -> list[str]:
@@ -70,6 +74,7 @@ class Sandbox:
         latency: float = 0.0,
         port: int = 0,
         database: str = ":memory:",
+        api_key: str | None = None,
         clock: Callable[[], float] | None = None,
         webhook_retries: int = 12,
     ) -> None:
@@ -80,6 +85,8 @@ class Sandbox:
         _check_range("latency", latency, at_least=0)
         _check_range("webhook_retries", webhook_retries, at_least=0)
         _check_range("port", port, at_least=0, at_most=65_535)
+        if api_key is not None and not re.fullmatch(r"[\x21-\x7e]+", api_key):
+            raise ValueError("api_key must be of visible ASCII characters, at least one.")
         store = Database(database)
         create_events(store)
         create_webhooks(store)
@@ -93,13 +100,14 @@ class Sandbox:
             webhook_retries=webhook_retries,
             webhook_secret=settings.get_or_set("webhook_secret", new_secret()),
             paging=paging,
-            limits=RateLimits(rate_limit),
+            limits=RateLimits(rate_limit, store),
             latency=latency,
         )
         self._app = create_application(self._platform)
         self._port = port
         self._server: Server | None = None
-        self.api_key: str = self.issue_api_key()
+        self.api_key: str = self._platform.credentials.issue_api_key(api_key or settings.get("api_key"))
+        settings.set("api_key", self.api_key)
         self._platform.api_key = self.api_key
         self._platform.sender.wake()  # a database may hold what is still to be delivered
 
@@ -195,6 +203,21 @@ class Sandbox:
         """How many requests there were in all."""
         return self._platform.records.total
 
+    def add_usage(self, day: date, requests: int, errors: int = 0) -> None:
+        """Count more requests of a day, as if they had been served.
+
+        Args:
+            day: The day (UTC).
+            requests: How many, at least 0; they are added to those of the day.
+            errors: How many of them failed, at most all.
+
+        Raises:
+            ValueError: For a number outside its range.
+        """
+        _check_range("requests", requests, at_least=0)
+        _check_range("errors", errors, at_least=0, at_most=requests)
+        self._platform.records.add_usage(date(day.year, day.month, day.day), DayCount(requests, errors))
+
     # Serving
 
     def start(self) -> None:
@@ -214,7 +237,7 @@ class Sandbox:
         server, self._server = self._server, None
         if server is not None:
             server.stop()
-        self._platform.sender.stop()
+        self._platform.end()
 
     def serve_forever(self, ready: "Callable[[Sandbox], object] | None" = None) -> None:
         """Serve until `KeyboardInterrupt` (Ctrl-C), which ends it quietly; for a command line.

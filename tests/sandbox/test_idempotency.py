@@ -7,6 +7,7 @@ import pytest
 from cloudplatform_async.sandbox import Sandbox
 from cloudplatform_async.sandbox.api.answers import Answer, RefusedError
 from cloudplatform_async.sandbox.platform.idempotency import LIFETIME, IdempotencyMemory, Slot
+from cloudplatform_async.sandbox.storage.database import Database
 
 pytestmark = pytest.mark.anyio
 
@@ -182,9 +183,10 @@ async def test_many_at_once_with_one_slug_make_one_project(served) -> None:
 
 def test_an_answer_is_remembered_for_24_hours() -> None:
     """To the second, from when the request came in."""
-    memory = IdempotencyMemory()
+    memory = IdempotencyMemory(Database(":memory:"))
     assert memory.begin(SLOT, b"print", 100.0) is None
     memory.settle(SLOT, DONE)
+    memory.release(SLOT)
     replayed = memory.begin(SLOT, b"print", 100.0 + LIFETIME - 1)
     assert (replayed.status, replayed.headers) == (201, {"idempotency-replayed": "true"})
     assert memory.begin(SLOT, b"other", 100.0 + LIFETIME) is None
@@ -192,18 +194,19 @@ def test_an_answer_is_remembered_for_24_hours() -> None:
 
 def test_a_forgotten_answer_leaves_later_ones_alone() -> None:
     """Only what is older than 24 hours goes."""
-    memory = IdempotencyMemory()
+    memory = IdempotencyMemory(Database(":memory:"))
     later = Slot("owner", "later")
     for slot, now in ((SLOT, 0.0), (later, 10.0)):
         memory.begin(slot, b"print", now)
         memory.settle(slot, DONE)
+        memory.release(slot)
     assert memory.begin(SLOT, b"print", LIFETIME + 5) is None
     assert memory.begin(later, b"print", LIFETIME + 5) is not None
 
 
 def test_releasing_a_settled_slot_changes_nothing() -> None:
     """So that the work's `finally` may always release."""
-    memory = IdempotencyMemory()
+    memory = IdempotencyMemory(Database(":memory:"))
     memory.begin(SLOT, b"print", 0.0)
     memory.settle(SLOT, DONE)
     memory.release(SLOT)

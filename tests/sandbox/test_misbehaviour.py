@@ -32,7 +32,7 @@ async def client(request: pytest.FixtureRequest, sandbox: Sandbox) -> AsyncItera
 
 async def under_way(sandbox: Sandbox) -> None:
     """Wait until the platform works on a request with an idempotency key."""
-    while not sandbox._platform.memory._entries:
+    while not sandbox._platform.memory._under_way:
         await anyio.lowlevel.checkpoint()
 
 

@@ -6,6 +6,12 @@ from collections.abc import Iterable
 from attrs import define, field
 
 from cloudplatform_async.sandbox.api.credentials import SCOPES, Credentials
+from cloudplatform_async.sandbox.storage.credentials import (
+    drop_credential,
+    keep_credential,
+    read_credentials,
+)
+from cloudplatform_async.sandbox.storage.database import Database
 
 OWNER = "oauth client"
 
@@ -27,22 +33,29 @@ class AuthorizationServer:
     """
 
     credentials: Credentials
-    client_id: str = field(factory=lambda: f"client_{secrets.token_hex(6)}")
-    client_secret: str = field(factory=lambda: secrets.token_urlsafe(24), repr=False)
+    database: Database
+    client_id: str
+    client_secret: str = field(repr=False)
     token_lifetime: float = 3600.0
     _refresh_tokens: dict[str, frozenset[str]] = field(
         factory=dict[str, frozenset[str]], init=False, repr=False
     )
 
+    def __attrs_post_init__(self) -> None:
+        for kept in read_credentials(self.database, "refresh"):
+            self._refresh_tokens[kept.value] = kept.scopes
+
     def issue_refresh_token(self, scopes: Iterable[str]) -> str:
         """A new refresh token, good for one use."""
         token = f"cp_rt_{secrets.token_urlsafe(24)}"
         self._refresh_tokens[token] = frozenset(scopes)
+        keep_credential(self.database, "refresh", token, OWNER, self._refresh_tokens[token], None)
         return token
 
     def revoke(self, refresh_token: str) -> None:
         """Forget a refresh token; an unknown one changes nothing."""
         self._refresh_tokens.pop(refresh_token, None)
+        drop_credential(self.database, refresh_token)
 
     def grant(self, parameters: dict[str, str], now: float) -> dict[str, object]:
         """Answer one token request of a client that is who it says.
@@ -63,8 +76,10 @@ class AuthorizationServer:
         held = self._refresh_tokens.pop(token, None)
         if held is None:
             raise GrantError("invalid_grant", "This refresh token is not known, or was used before.")
-        answer = self._token(_narrowed(held, parameters.get("scope")), now)
-        return {**answer, "refresh_token": self.issue_refresh_token(held)}
+        with self.database.transaction():
+            drop_credential(self.database, token)
+            answer = self._token(_narrowed(held, parameters.get("scope")), now)
+            return {**answer, "refresh_token": self.issue_refresh_token(held)}
 
     def _token(self, scopes: frozenset[str], now: float) -> dict[str, object]:
         token = self.credentials.issue_token(OWNER, scopes, now + self.token_lifetime)

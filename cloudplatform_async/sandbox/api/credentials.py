@@ -7,6 +7,12 @@ from attrs import define, field, frozen
 from starlette.datastructures import Headers
 
 from cloudplatform_async.sandbox.api.answers import RefusedError
+from cloudplatform_async.sandbox.storage.credentials import (
+    drop_credential,
+    keep_credential,
+    read_credentials,
+)
+from cloudplatform_async.sandbox.storage.database import Database
 
 SCOPES = (
     "projects:read",
@@ -47,29 +53,39 @@ class _Grant:
 
 @define
 class Credentials:
-    """The keys and tokens the platform knows, by their value."""
+    """The keys and tokens the platform knows, by their value; each is kept in the database too."""
 
+    _database: Database
     _keys: dict[str, _Grant] = field(factory=dict[str, _Grant], init=False, repr=False)
     _tokens: dict[str, _Grant] = field(factory=dict[str, _Grant], init=False, repr=False)
 
-    def issue_api_key(self) -> str:
-        """A new API key with every scope and with limits of its own."""
-        key = f"cp_test_{secrets.token_hex(16)}"
-        identity = Identity(owner=f"key {secrets.token_hex(4)}", scopes=frozenset(SCOPES))
-        self._keys[key] = _Grant(identity=identity, expires_at=None)
+    def __attrs_post_init__(self) -> None:
+        for kept in read_credentials(self._database, "key"):
+            self._keys[kept.value] = _grant(kept.owner, kept.scopes, kept.expires_at)
+        for kept in read_credentials(self._database, "token"):
+            self._tokens[kept.value] = _grant(kept.owner, kept.scopes, kept.expires_at)
+
+    def issue_api_key(self, key: str | None = None) -> str:
+        """A new API key with every scope and with limits of its own; one that is known stays as it is."""
+        key = key or f"cp_test_{secrets.token_hex(16)}"
+        if key not in self._keys:
+            owner = f"key {secrets.token_hex(4)}"
+            self._keys[key] = _grant(owner, SCOPES, None)
+            keep_credential(self._database, "key", key, owner, SCOPES, None)
         return key
 
     def issue_token(self, owner: str, scopes: Iterable[str], expires_at: float | None) -> str:
         """A new opaque access token. Tokens of one owner share its limits and idempotency keys."""
-        token = f"cp_at_{secrets.token_urlsafe(24)}"
-        identity = Identity(owner=owner, scopes=frozenset(scopes))
-        self._tokens[token] = _Grant(identity=identity, expires_at=expires_at)
+        token, scopes = f"cp_at_{secrets.token_urlsafe(24)}", tuple(scopes)
+        self._tokens[token] = _grant(owner, scopes, expires_at)
+        keep_credential(self._database, "token", token, owner, scopes, expires_at)
         return token
 
     def revoke(self, credential: str) -> None:
         """Forget a key or token; an unknown one changes nothing."""
         self._keys.pop(credential, None)
         self._tokens.pop(credential, None)
+        drop_credential(self._database, credential)
 
     def identify(self, headers: Headers, now: float) -> Identity:
         """The caller behind `x-api-key`, `Authorization`, or both; with both, each must be valid.
@@ -107,6 +123,10 @@ class Credentials:
         if grant.expires_at is not None and grant.expires_at <= now:
             raise _unauthorized("token_expired", "This access token has expired.")
         return grant.identity
+
+
+def _grant(owner: str, scopes: Iterable[str], expires_at: float | None) -> _Grant:
+    return _Grant(identity=Identity(owner=owner, scopes=frozenset(scopes)), expires_at=expires_at)
 
 
 def _unauthorized(code: str, message: str) -> RefusedError:

@@ -88,6 +88,7 @@ class Gateway:
             answer = self._answer(operation, call)
             if slot is not None:
                 platform.memory.settle(slot, answer)
+            platform.records.save()
         platform.sender.wake()
         return answer
 

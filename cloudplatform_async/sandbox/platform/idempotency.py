@@ -3,10 +3,12 @@
 from hashlib import sha256
 from threading import Lock
 
+import msgspec
 from attrs import define, field, frozen
 
 from cloudplatform_async.sandbox.api.answers import Answer, RefusedError
 from cloudplatform_async.sandbox.api.calls import Call
+from cloudplatform_async.sandbox.storage.database import Database
 
 LIFETIME = 24 * 3600.0
 LONGEST_KEY = 255
@@ -18,13 +20,6 @@ class Slot:
 
     owner: str
     key: str
-
-
-@frozen
-class _Entry:
-    digest: bytes
-    answer: Answer | None
-    expires_at: float
 
 
 def slot_of(call: Call, owner: str) -> Slot | None:
@@ -49,12 +44,33 @@ def fingerprint(call: Call) -> bytes:
     return sha256(head.encode() + call.body).digest()
 
 
+_TABLE = """
+CREATE TABLE IF NOT EXISTS answers (
+    owner TEXT NOT NULL,
+    key TEXT NOT NULL,
+    digest BLOB NOT NULL,
+    status INTEGER NOT NULL,
+    headers TEXT NOT NULL,
+    body BLOB NOT NULL,
+    expires_at REAL NOT NULL,
+    PRIMARY KEY (owner, key)
+) WITHOUT ROWID
+"""
+_INDEX = "CREATE INDEX IF NOT EXISTS answers_by_time ON answers (expires_at)"
+
+
 @define
 class IdempotencyMemory:
     """First answers, each kept 24 hours; a request under way holds its slot until it is done."""
 
-    _entries: dict[Slot, _Entry] = field(factory=dict[Slot, _Entry], init=False, repr=False)
+    _database: Database
+    _under_way: dict[Slot, tuple[bytes, float]] = field(
+        factory=dict[Slot, tuple[bytes, float]], init=False, repr=False
+    )
     _lock: Lock = field(factory=Lock, init=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._database.create(_TABLE, _INDEX)
 
     def begin(self, slot: Slot, digest: bytes, now: float) -> Answer | None:
         """Claim the slot, or return the first answer if there is one.
@@ -63,40 +79,35 @@ class IdempotencyMemory:
             RefusedError: 422 for the key of another request, 409 while the first is still being worked on.
         """
         with self._lock:
-            self._forget_expired(now)
-            entry = self._entries.get(slot)
-            if entry is None:
-                self._entries[slot] = _Entry(digest, None, now + LIFETIME)
+            query = (
+                "SELECT digest, status, headers, body FROM answers"
+                " WHERE owner = ? AND key = ? AND expires_at > ?"
+            )
+            rows = self._database.read(query, (slot.owner, slot.key, now))
+            held = self._under_way.get(slot)
+            if not rows and held is None:
+                self._under_way[slot] = (digest, now)
                 return None
-        return _judge(entry, digest)
+        known = rows[0][0] if rows else (held or (b"", 0.0))[0]
+        if known != digest:
+            message = "This Idempotency-Key was used for another request. Use a new key for a new request."
+            raise RefusedError(422, "idempotency_key_reused", message)
+        if not rows:
+            message = "The first request with this Idempotency-Key is still being worked on."
+            raise RefusedError(409, "idempotency_in_progress", message, headers={"retry-after": "1"})
+        _, status, headers, body = rows[0]
+        first = Answer(status=status, body=body, headers=msgspec.json.decode(headers, type=dict[str, str]))
+        return first.with_headers({"idempotency-replayed": "true"})
 
     def settle(self, slot: Slot, answer: Answer) -> None:
-        """Remember the answer of the request that holds the slot."""
-        with self._lock:
-            entry = self._entries[slot]
-            self._entries[slot] = _Entry(entry.digest, answer, entry.expires_at)
+        """Keep the answer of the request that holds the slot, within the transaction of its work."""
+        digest, now = self._under_way[slot]
+        headers = msgspec.json.encode(dict(answer.headers)).decode()
+        values = (slot.owner, slot.key, digest, answer.status, headers, answer.body, now + LIFETIME)
+        self._database.write("DELETE FROM answers WHERE expires_at <= ?", (now,))
+        self._database.write("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?)", values)
 
     def release(self, slot: Slot) -> None:
-        """Give back a slot that was not settled: the work failed or was broken off."""
+        """Give the slot back: its answer is kept, or the work failed or was broken off."""
         with self._lock:
-            entry = self._entries.get(slot)
-            if entry is not None and entry.answer is None:
-                del self._entries[slot]
-
-    def _forget_expired(self, now: float) -> None:
-        # The entries stand in the order of their expiry, so that this looks at one more than it forgets.
-        while self._entries:
-            oldest = next(iter(self._entries))
-            if self._entries[oldest].expires_at > now:
-                return
-            del self._entries[oldest]
-
-
-def _judge(entry: _Entry, digest: bytes) -> Answer:
-    if entry.digest != digest:
-        message = "This Idempotency-Key was used for another request. Use a new key for a new request."
-        raise RefusedError(422, "idempotency_key_reused", message)
-    if entry.answer is None:
-        message = "The first request with this Idempotency-Key is still being worked on."
-        raise RefusedError(409, "idempotency_in_progress", message, headers={"retry-after": "1"})
-    return entry.answer.with_headers({"idempotency-replayed": "true"})
+            self._under_way.pop(slot, None)

@@ -6,6 +6,7 @@ from threading import Lock
 from attrs import define, field, frozen
 
 from cloudplatform_async.sandbox.api.answers import RefusedError
+from cloudplatform_async.sandbox.storage.database import Database
 
 WINDOW = 60.0
 
@@ -68,13 +69,35 @@ def admit(full_at: float, now: float, *, limit: int, window: float = WINDOW) -> 
     return after, quota
 
 
+_TABLE = """
+CREATE TABLE IF NOT EXISTS buckets (
+    owner TEXT NOT NULL,
+    endpoint_group TEXT NOT NULL,
+    full_at REAL NOT NULL,
+    PRIMARY KEY (owner, endpoint_group)
+) WITHOUT ROWID
+"""
+
+
 @define
 class RateLimits:
-    """The buckets of all keys and groups; `limit` None lets everything in."""
+    """The buckets of all keys and groups, which the database keeps; `limit` None lets everything in."""
 
     limit: int | None
+    _database: Database
     _buckets: dict[tuple[str, str], float] = field(factory=dict[tuple[str, str], float], init=False)
     _lock: Lock = field(factory=Lock, init=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._database.create(_TABLE)
+        for owner, group, full_at in self._database.read("SELECT * FROM buckets"):
+            self._buckets[owner, group] = full_at
+
+    def save(self) -> None:
+        """Write down how full the buckets are."""
+        with self._lock:
+            rows = [(owner, group, full_at) for (owner, group), full_at in self._buckets.items()]
+        self._database.write_many("INSERT OR REPLACE INTO buckets VALUES (?, ?, ?)", rows)
 
     def take(self, owner: str, group: str, now: float) -> dict[str, str]:
         """Let one request of `owner` into `group`, and give the headers that tell what is left.

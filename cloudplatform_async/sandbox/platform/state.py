@@ -1,5 +1,6 @@
 """The platform's whole state, shared by everything that serves it."""
 
+import secrets
 import weakref
 
 from attrs import define, field
@@ -15,6 +16,7 @@ from cloudplatform_async.sandbox.serving.faults import Faults
 from cloudplatform_async.sandbox.serving.records import Records
 from cloudplatform_async.sandbox.serving.sender import Sender
 from cloudplatform_async.sandbox.storage.database import Database
+from cloudplatform_async.sandbox.storage.settings import Settings
 
 
 @define(kw_only=True)
@@ -38,18 +40,37 @@ class Platform:
     clock: Clock
     schedule: Schedule = field(init=False)
     api_key: str = field(default="", repr=False)
-    credentials: Credentials = field(factory=Credentials)
-    memory: IdempotencyMemory = field(factory=IdempotencyMemory)
+    credentials: Credentials = field(init=False)
+    memory: IdempotencyMemory = field(init=False)
     faults: Faults = field(factory=Faults)
-    records: Records = field(factory=Records)
+    records: Records = field(init=False)
     webhook_retries: int
     webhook_secret: str = field(repr=False)
     sender: Sender = field(init=False)
     authorization_server: AuthorizationServer = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.authorization_server = AuthorizationServer(credentials=self.credentials)
+        self.credentials = Credentials(self.database)
+        self.memory = IdempotencyMemory(self.database)
+        self.records = Records(self.database)
+        settings = Settings(self.database)
+        self.authorization_server = AuthorizationServer(
+            credentials=self.credentials,
+            database=self.database,
+            client_id=settings.get_or_set("client_id", f"client_{secrets.token_hex(6)}"),
+            client_secret=settings.get_or_set("client_secret", secrets.token_urlsafe(24)),
+        )
         self.schedule = Schedule(self.database, self.clock)
         self.sender = Sender(self.database, self.clock, self.schedule, self.webhook_retries)
         self.clock.when_changed(self.sender.refresh)
-        weakref.finalize(self, self.sender.stop)
+        weakref.finalize(self, _end, self.sender, self.records, self.limits)
+
+    def end(self) -> None:
+        """End what goes on by itself, and write down what is not yet."""
+        _end(self.sender, self.records, self.limits)
+
+
+def _end(sender: Sender, records: Records, limits: RateLimits) -> None:
+    sender.stop()
+    records.save()
+    limits.save()

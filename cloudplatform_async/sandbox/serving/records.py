@@ -8,6 +8,8 @@ from threading import Lock
 
 from attrs import define, field, frozen
 
+from cloudplatform_async.sandbox.storage.database import Database
+
 LATEST = 10_000
 LONGEST_BODY = 4096
 _SECRET_HEADERS = frozenset({"authorization", "x-api-key", "cookie", "proxy-authorization"})
@@ -56,14 +58,31 @@ class DayCount:
         return DayCount(self.requests + other.requests, self.errors + other.errors)
 
 
+_TABLE = """
+CREATE TABLE IF NOT EXISTS usage (
+    day TEXT PRIMARY KEY,
+    requests INTEGER NOT NULL,
+    errors INTEGER NOT NULL
+) WITHOUT ROWID
+"""
+_ADD = """
+INSERT INTO usage (day, requests, errors) VALUES (?, ?, ?)
+ON CONFLICT (day) DO UPDATE SET requests = requests + excluded.requests, errors = errors + excluded.errors
+"""
+
+
 @define
 class Records:
-    """The latest 10,000 requests, and the counts that `/v1/usage` tells."""
+    """The latest 10,000 requests, and the counts that `/v1/usage` tells, which the database keeps."""
 
+    _database: Database
     requests: deque[ServedRequest] = field(factory=lambda: deque[ServedRequest](maxlen=LATEST))
     total: int = 0
     _days: dict[date, DayCount] = field(factory=dict[date, DayCount], init=False)
     _lock: Lock = field(factory=Lock, init=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._database.create(_TABLE)
 
     def add(self, request: ServedRequest) -> None:
         """Take down one request; usage counts those under a version prefix."""
@@ -82,8 +101,26 @@ class Records:
 
     def usage(self, start: date, end: date) -> DayCount:
         """The count from `start` to `end`, both included."""
+        query = "SELECT total(requests), total(errors) FROM usage WHERE day BETWEEN ? AND ?"
+        # Always the database before the lock: who saves holds it already.
+        with self._database.transaction(), self._lock:
+            rows = self._database.read(query, (start.isoformat(), end.isoformat()))
+            new = sum((count for day, count in self._days.items() if start <= day <= end), DayCount())
+        return DayCount(int(rows[0][0]), int(rows[0][1])) + new
+
+    def add_usage(self, day: date, count: DayCount) -> None:
+        """Count more requests of a day."""
         with self._lock:
-            return sum((count for day, count in self._days.items() if start <= day <= end), DayCount())
+            self._days[day] = self._days.get(day, DayCount()) + count
+        self.save()
+
+    def save(self) -> None:
+        """Write down what was counted since the last time."""
+        with self._database.transaction(), self._lock:
+            rows = [(day.isoformat(), count.requests, count.errors) for day, count in self._days.items()]
+            self._days.clear()
+            if rows:
+                self._database.write_many(_ADD, rows)
 
 
 def readable_headers(raw: list[tuple[bytes, bytes]]) -> dict[str, str]:
