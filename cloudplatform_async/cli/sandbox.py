@@ -26,6 +26,7 @@ def serve(
     rate_limit: Count = 600,
     latency: Seconds = 0.0,
     database: str = ":memory:",
+    api_key: str | None = None,
     log: bool = False,
 ) -> None:
     """Serve a platform on this machine until Ctrl-C, with a page to watch and steer it.
@@ -39,10 +40,11 @@ def serve(
         rate_limit: Requests a minute for each key and endpoint group; 0 sets no limit.
         latency: Seconds that the work of each request takes.
         database: A SQLite file that keeps the platform for the next time.
+        api_key: The key that clients are to send; default: that of the database, else a new one.
         log: Write each request to stderr.
 
     Raises:
-        ConfigurationError: The port or the database cannot be had.
+        ConfigurationError: The port, the database or the key cannot be had.
     """
     from cloudplatform_async.sandbox import Sandbox  # Its server is slow to import.
 
@@ -56,11 +58,14 @@ def serve(
             rate_limit=rate_limit or None,
             latency=latency,
             database=database,
+            api_key=api_key,
         )
         with contextlib.suppress(KeyboardInterrupt):
             sandbox.serve_forever(ready=_announce)
     except BrokenPipeError:
         raise
+    except ValueError as error:
+        raise ConfigurationError(str(error)) from error
     except sqlite3.DatabaseError as error:
         raise ConfigurationError(f"The database {database} cannot be used: {error}.") from error
     except OSError as error:

@@ -41,12 +41,13 @@ def test_it_serves_until_interrupted_and_prints_an_env_file() -> None:
 
 def test_its_options_are_those_of_the_sandbox(tmp_path: Path) -> None:
     """`--rate-limit 0` is none, `--database` is kept for the next time, `--latency` is set."""
-    options = ("--database", str(tmp_path / "db"), "--rate-limit", "0", "--latency", "0.001")
+    database = ("--database", str(tmp_path / "db"))
+    options = (*database, "--rate-limit", "0", "--latency", "0.001", "--api-key", "chosen")
     names: list[list[str]] = []
     for number in (1, 2):
         with serving(*options, "--projects", "0") as (process, settings):
             with httpx.Client(
-                base_url=settings["CLOUD_API_BASE_URL"], headers={"x-api-key": settings["CLOUD_API_KEY"]}
+                base_url=settings["CLOUD_API_BASE_URL"], headers={"x-api-key": "chosen"}
             ) as client:
                 client.post("/projects", json={"name": f"n{number}", "slug": f"s{number}"})
                 answer = client.get("/projects")
@@ -57,6 +58,13 @@ def test_its_options_are_those_of_the_sandbox(tmp_path: Path) -> None:
         assert state.json()["latency"] == 0.001
         names.append([project["name"] for project in answer.json()["data"]])
     assert names == [["n1"], ["n1", "n2"]]
+
+
+def test_a_key_that_no_header_can_have_is_one_clear_line(run: Run) -> None:
+    """A blank one, or one with characters beyond ASCII."""
+    for key in ("", "k\u00e9y"):
+        code, out, err = run("sandbox", "--api-key", key)
+        assert (code, out, err.count("\n"), "api_key" in err) == (2, "", 1, True)
 
 
 def test_a_database_that_is_none_is_one_clear_line(run: Run, tmp_path: Path) -> None:
