@@ -3,6 +3,7 @@
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable
 from datetime import datetime
+from ssl import SSLCertVerificationError
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -26,6 +27,7 @@ Fetch = Callable[[Any, int], Awaitable[Page[Event]]]
 _PAGE: Final = 100  # as many as the platform gives at once
 _REMEMBERED: Final = 10_000  # ids of events handed out, for pages that overlap
 _LONGEST_PAUSE: Final = 30.0  # seconds between two looks in an outage, unless the server asks for more
+_DEEPEST: Final = 20  # causes of an error that are looked at
 _LONGEST_ASKED: Final = 3600.0  # seconds of a server's wish that are respected
 
 
@@ -35,7 +37,8 @@ class EventTail:
     It polls: after a look that brought nothing new it waits, and holds no connection meanwhile. An
     outage is outlived, whatever its length: where the platform cannot be reached, answers 5xx or asks
     to wait, the tail looks again later, with growing pauses, from where it stood. A refusal, such as a
-    key that was revoked, is raised, and the next event may be asked for after it.
+    key that was revoked or a certificate that is not trusted, is raised, and the next event may be
+    asked for after it.
 
     Attributes:
         after: Id of the last event that was handed out: pass it to ``tail(after=)`` in another process.
@@ -161,5 +164,17 @@ class EventTail:
 
 
 def _passes(error: CloudPlatformError) -> bool:
-    """Tell whether an error is of an outage, which passes, and no refusal."""
-    return error.status_code is None or error.status_code >= 500 or error.status_code in RETRYABLE_STATUSES
+    """Tell whether an error is of an outage, which passes, and no refusal on either side."""
+    if error.status_code is None:
+        return not _is_of_certificate(error)
+    return error.status_code >= 500 or error.status_code in RETRYABLE_STATUSES
+
+
+def _is_of_certificate(error: BaseException) -> bool:
+    """Tell whether the server's certificate was not trusted, which no waiting mends."""
+    link: BaseException | None = error
+    for _ in range(_DEEPEST):
+        if link is None or isinstance(link, SSLCertVerificationError):
+            break
+        link = link.__cause__ or link.__context__
+    return isinstance(link, SSLCertVerificationError)

@@ -1,6 +1,7 @@
 """The list of events, and the tail that hands out each one once, whatever the platform does."""
 
 import gc
+import ssl
 from collections.abc import Iterator
 from contextlib import aclosing
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ import httpx
 import pytest
 
 from cloudplatform_async import (
+    APIConnectionError,
     AsyncClient,
     AuthenticationError,
     BadRequestError,
@@ -249,6 +251,20 @@ async def test_a_refusal_is_raised_and_the_tail_goes_on_after_it(
         with pytest.raises(kind):
             await anext(tail)
         assert await take(tail, 2) == ids(1, 2)
+
+
+async def test_a_certificate_that_is_not_trusted_is_no_outage(waits: list[float]) -> None:
+    """It is raised at once: no waiting would mend it."""
+    refused = httpx.ConnectError("certificate verify failed")
+    refused.__cause__ = ssl.SSLCertVerificationError("self-signed certificate")
+    feed = Feed(script=[refused])
+    feed.add(*range(2))
+    async with client_of(feed) as client:
+        tail = client.events.tail(after="evt_00000")
+        with pytest.raises(APIConnectionError, match="not trusted"):
+            await anext(tail)
+        assert await take(tail, 1) == ids(1)
+    assert waits == []
 
 
 async def test_a_tail_ends_on_break_and_leaves_nothing_behind(waits: list[float]) -> None:
