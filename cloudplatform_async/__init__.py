@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from cloudplatform_async._connections.aiohttp import AiohttpTransport
     from cloudplatform_async._connections.pool import PooledTransport
-    from cloudplatform_async._paging.arrow import ArrowTable
+    from cloudplatform_async._paging.arrow import ArrowTable, RecordBatches
     from cloudplatform_async._protocol.encoding import Query, QueryValue
     from cloudplatform_async._protocol.idempotency import AUTO, Auto, IdempotencyKey
     from cloudplatform_async.client import AsyncClient
@@ -132,6 +132,7 @@ __all__ = [
     "Query",
     "QueryValue",
     "RateLimitError",
+    "RecordBatches",
     "ResponseDecodeError",
     "ResponseTooLargeError",
     "RetryPolicy",
@@ -216,6 +217,7 @@ _HOMES = {
     "Query": "_protocol.encoding",
     "QueryValue": "_protocol.encoding",
     "RateLimitError": "errors",
+    "RecordBatches": "_paging.arrow",
     "ResponseDecodeError": "errors",
     "ResponseTooLargeError": "errors",
     "RetryPolicy": "settings",

@@ -68,6 +68,7 @@ PUBLIC = [
     "Query",
     "QueryValue",
     "RateLimitError",
+    "RecordBatches",
     "ResponseDecodeError",
     "ResponseTooLargeError",
     "RetryPolicy",
@@ -160,6 +161,7 @@ MADE_BY_THE_CLIENT = {
     "Pages",
     "Paginator",
     "Projects",
+    "RecordBatches",
     "UsageMetrics",
     "Workflows",
 }

@@ -3,14 +3,15 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
+from importlib import import_module
 from itertools import accumulate, chain
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Protocol, Self, Union, get_args, get_origin
 
 import attrs
 import msgspec
 
-from cloudplatform_async.errors import ConfigurationError
+from cloudplatform_async.errors import CloudPlatformError, ConfigurationError
 
 CHECKPOINT = "cloudplatform_async.checkpoint"  # the key in a schema's metadata
 
@@ -72,6 +73,60 @@ class ArrowTable:
         return self._schema.__arrow_c_schema__()
 
 
+class Walk(Protocol):
+    """Items one by one."""
+
+    @property
+    def checkpoint(self) -> str:
+        """After the last item handed out."""
+        ...
+
+    async def __anext__(self) -> Any: ...
+
+
+class RecordBatches:
+    """The items of a walk as Arrow record batches, as an async iterator.
+
+    An error of the walk comes after the batch of what was before it; what a cancelled task had of a
+    batch is in the next one.
+    """
+
+    def __init__(self, walk: Walk, model: type[Any], size: int) -> None:
+        self._walk = walk
+        self._columns = columns_of(model)
+        self._size = size
+        self._rows: list[Any] = []
+        self._error: CloudPlatformError | None = None
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Batch:
+        await self._fill()
+        if not self._rows:
+            if self._error is None:
+                raise StopAsyncIteration
+            error, self._error = self._error, None
+            raise error
+        rows, self._rows = self._rows, []
+        return self._columns.batch(rows, self._walk.checkpoint)
+
+    async def table(self) -> ArrowTable:
+        """Take all that is left."""
+        batches = [batch async for batch in self]
+        return ArrowTable(self._columns.schema, batches, self._walk.checkpoint)
+
+    async def _fill(self) -> None:
+        """Take items until a batch is full, or the walk has ended or failed."""
+        try:
+            while len(self._rows) < self._size and self._error is None:
+                self._rows.append(await self._walk.__anext__())
+        except StopAsyncIteration:
+            return
+        except CloudPlatformError as error:
+            self._error = error
+
+
 class Columns:
     """How the rows of one attrs class become columns."""
 
@@ -101,6 +156,7 @@ def columns_of(model: type[Any]) -> Columns:
         ConfigurationError: Without the extra ``parquet``.
         TypeError: For a class that is no attrs class.
     """
+    _pyarrow()
     if not attrs.has(model):
         raise TypeError(f"Arrow's schema comes from an attrs class; pass one as model=, not {model!r}.")
     return _columns_of(model)
@@ -111,12 +167,11 @@ _columns_of = cache(Columns)
 
 def _pyarrow() -> Any:
     try:
-        import pyarrow
+        return import_module("pyarrow")
     except ImportError:
         raise ConfigurationError(
             'Arrow needs the extra `parquet`: pip install "cloudplatform-async[parquet]"'
         ) from None
-    return pyarrow
 
 
 def _kind_of(declared: Any) -> tuple[Any, bool, _Column]:
@@ -166,11 +221,16 @@ def _maps(values: Sequence[dict[str, str] | None]) -> _Array:
     maps = [value or {} for value in values]
     offsets = arrow.array(accumulate(map(len, maps), initial=0), arrow.int32())
     keys = arrow.array(list(chain.from_iterable(maps)), arrow.string())
-    items = arrow.array(list(chain.from_iterable(map(dict.values, maps))), arrow.string())
+    items = arrow.array([item for each in maps for item in each.values()], arrow.string())
     return arrow.MapArray.from_arrays(offsets, keys, items)
 
 
 def _json(values: Sequence[Any]) -> _Array:
-    arrow, encode = _pyarrow(), msgspec.json.Encoder(order="sorted").encode
+    arrow, encode = _pyarrow(), msgspec.json.Encoder(order="sorted", enc_hook=_as_names).encode
     texts = [None if value is None else encode(value).decode() for value in values]
     return arrow.array(texts, arrow.string())
+
+
+def _as_names(item: Any) -> dict[str, Any]:
+    """Give the parts of a subclass that adds none: msgspec knows attrs classes by their decorator."""
+    return attrs.asdict(item, recurse=False)

@@ -81,6 +81,11 @@ class Source(Protocol[T]):
         ...
 
     @property
+    def model(self) -> type[T]:
+        """Of an item."""
+        ...
+
+    @property
     def limit(self) -> int | None:
         """Page size to ask for."""
         ...
@@ -202,6 +207,11 @@ class ItemSource(Generic[T]):
     limit: int | None = None
     identity: str = "items"
     background: Background | None = None
+
+    @property
+    def model(self) -> type[T]:
+        """Of the first item: all are of one kind."""
+        return type(next(iter(self.items)))
 
     def sized(self, limit: int | None) -> Self:
         """Give the same items in pages of another size."""

@@ -1,11 +1,12 @@
 """Turns the pages of a list in order, and fetches ahead of whoever reads them."""
 
+from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Generic, TypeVar
+from typing import Generic, Self, TypeVar
 
 from cloudplatform_async._paging.overlap import Overlap
 from cloudplatform_async._paging.prefetch import Fetch, Prefetch
-from cloudplatform_async._paging.source import Fetched, Source
+from cloudplatform_async._paging.source import Fetched, Page, Source
 from cloudplatform_async._protocol.page_walk import Position, Walk, page_exists
 from cloudplatform_async.errors import PaginationError, PaginationLoopError
 
@@ -164,3 +165,19 @@ class PageStream(Generic[T]):
         """End the walk, and whatever it has under way."""
         self._is_over = True
         await self._prefetch.aclose()
+
+
+class Pages(Generic[T]):
+    """The pages of a paginator, as an async iterator."""
+
+    def __init__(self, turn: Callable[[], Awaitable[Page[T] | None]]) -> None:
+        self._turn = turn
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Page[T]:
+        page = await self._turn()
+        if page is None:
+            raise StopAsyncIteration
+        return page

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -39,7 +39,7 @@ class SharedClient:
 
 
 @asynccontextmanager
-async def shared_client(credentials: str | None, options: Mapping[str, Any]) -> AsyncIterator[SharedClient]:
+async def shared_client(credentials: str | None, options: Mapping[str, Any]) -> AsyncGenerator[SharedClient]:
     """Use the client of some credentials in this event loop; the last user closes it.
 
     Args:
@@ -55,7 +55,7 @@ async def shared_client(credentials: str | None, options: Mapping[str, Any]) -> 
     name = (credentials, *sorted(options.items()))
     shared = clients.get(name)
     if shared is None:
-        arguments = {**_OPTIONS, **options, **credentials_of(credentials)}
+        arguments: dict[str, Any] = {**_OPTIONS, **options, **credentials_of(credentials)}
         shared = clients[name] = SharedClient(AsyncClient(**arguments))
     shared.users += 1
     try:

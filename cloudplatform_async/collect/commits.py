@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -172,6 +172,7 @@ class ObjectStoreCommit:
             UnauthenticatedError,
         )
 
+        last: BaseError | None = None
         for number in range(_TRIES):
             try:
                 obstore.put(self.store, key, data, mode="create")
@@ -206,10 +207,11 @@ class ObjectStoreCommit:
         import obstore
 
         # A store lists whole segments of a path, so that a part of a name is looked for here.
+        listed: Any = obstore  # some of its overloads are of pyarrow, which has no types
         with _as_os_errors():
             return {
                 meta["path"]: meta["size"]
-                for batch in obstore.list(self.store, offset=prefix or None, chunk_size=1000)
+                for batch in listed.list(self.store, offset=prefix or None, chunk_size=1000)
                 for meta in batch
                 if meta["path"].startswith(prefix)
             }
@@ -257,7 +259,7 @@ def _no_create() -> ConfigurationError:
 
 
 @contextmanager
-def _as_os_errors() -> Iterator[None]:
+def _as_os_errors() -> Generator[None]:
     """Give failures of a store as what failures of a disk are."""
     from obstore.exceptions import BaseError
 

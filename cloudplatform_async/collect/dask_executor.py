@@ -1,6 +1,7 @@
 """A Dask cluster behind the executors' seam: each task is a coroutine on one of its workers."""
 
 from collections.abc import Sequence
+from importlib import import_module
 from inspect import isawaitable
 from queue import SimpleQueue
 from typing import Any
@@ -54,7 +55,10 @@ class _Job:
         self.heard: SimpleQueue[Any] = SimpleQueue()  # progress and futures, from the client's threads
         self._client = client
         self._topic = f"collect-{uuid4().hex}"
-        client.subscribe_topic(self._topic, lambda event: self.heard.put(_progress(event[1])))
+        client.subscribe_topic(self._topic, self._hear)
+
+    def _hear(self, event: tuple[float, Any]) -> None:
+        self.heard.put(_progress(event[1]))
 
     def submit(self, task: ShardTask) -> None:
         """Give a task to the cluster."""
@@ -94,9 +98,7 @@ class _Job:
 
 async def run_on_worker(task: ShardTask, topic: str) -> dict[str, Any]:
     """Run a task in the event loop of a Dask worker."""
-    from distributed import get_worker
-
-    worker: Any = get_worker()
+    worker: Any = import_module("distributed").get_worker()
 
     def told(progress: ShardProgress) -> None:
         worker.log_event(topic, msgspec.to_builtins(progress))

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from importlib import import_module
 from typing import Any, Protocol
 
 import attrs
@@ -16,7 +17,13 @@ CHECKPOINT = "_checkpoint"  # the one name in text formats that is not the platf
 
 _PARQUET = "cloudplatform_async.checkpoint"  # the key in a file's metadata
 
-_encode_lines = msgspec.json.Encoder().encode_lines
+
+def _as_names(item: Any) -> dict[str, Any]:
+    """Give the parts of a subclass that adds none: msgspec knows attrs classes by their decorator."""
+    return attrs.asdict(item, recurse=False)
+
+
+_encode_lines = msgspec.json.Encoder(enc_hook=_as_names).encode_lines
 
 
 class Format(Protocol):
@@ -119,23 +126,19 @@ class ParquetFormat:
 
     def encode(self, model: type[Any], rows: Sequence[Any], state: ShardState) -> bytes:
         """Make the bytes of a chunk."""
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        table = pa.table(ArrowTable.of(model, rows))
+        table = _module("pyarrow").table(ArrowTable.of(model, rows))
         table = table.replace_schema_metadata({_PARQUET: state.encode()})
         sink = io.BytesIO()
-        pq.write_table(table, sink, compression="zstd")
+        _module("pyarrow.parquet").write_table(table, sink, compression="zstd")
         return sink.getvalue()
 
     def state(self, part: bytes) -> ShardState | None:
         """Read the state from the footer."""
-        import pyarrow.parquet as pq
-
         footer = int.from_bytes(part[-8:-4], "little") + 8
         if footer > len(part):
             return None
-        return decode_state(pq.read_metadata(io.BytesIO(part)).metadata[_PARQUET.encode()])
+        metadata = _module("pyarrow.parquet").read_metadata(io.BytesIO(part)).metadata
+        return decode_state(metadata[_PARQUET.encode()])
 
     def check(self) -> None:
         """See that pyarrow is there.
@@ -143,22 +146,31 @@ class ParquetFormat:
         Raises:
             ConfigurationError: It is not.
         """
-        try:
-            import pyarrow.parquet  # noqa: F401
-        except ImportError:
-            raise ConfigurationError(
-                'Parquet needs the extra `parquet`: pip install "cloudplatform-async[parquet]"'
-            ) from None
+        _module("pyarrow.parquet")
 
 
 def plain_values(names: Sequence[str], rows: Iterable[Any]) -> Iterator[list[Any]]:
     """Give the attributes of each row as texts and numbers; what has parts becomes JSON."""
     for row in rows:
-        values = msgspec.to_builtins(row)
+        values = msgspec.to_builtins(row, enc_hook=_as_names)
         yield [_plain(values[name]) for name in names]
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, (dict, list)):
+    if isinstance(value, (dict, list)):  # of to_builtins: no other parts come
         return msgspec.json.encode(value, order="sorted").decode()
     return value
+
+
+def _module(name: str) -> Any:
+    """Load a part of pyarrow, which has no types of its own.
+
+    Raises:
+        ConfigurationError: It is not installed.
+    """
+    try:
+        return import_module(name)
+    except ImportError:
+        raise ConfigurationError(
+            'Parquet needs the extra `parquet`: pip install "cloudplatform-async[parquet]"'
+        ) from None

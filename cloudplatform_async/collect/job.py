@@ -4,7 +4,7 @@ import signal
 import sqlite3
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain, zip_longest
 from typing import Any
@@ -86,9 +86,8 @@ async def _survey(sink: Sink, shards: Mapping[str, Shard]) -> dict[str, Standing
 
 def _only_one_of(error: BaseException) -> BaseException:
     """Take an error out of the groups round it, where there is but one."""
-    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-        error = error.exceptions[0]
-    return error
+    inner: Sequence[BaseException] = getattr(error, "exceptions", ())
+    return _only_one_of(inner[0]) if len(inner) == 1 else error
 
 
 class _Observer(Board):

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import msgspec
 from attrs import field, frozen
 
 from cloudplatform_async.collect.shards import Shard
@@ -81,7 +82,7 @@ class Report:
             {
                 "shard": each.shard,
                 "resource": each.resource,
-                "filters": {name: _plain(value) for name, value in each.filters.items()},
+                "filters": msgspec.to_builtins(each.filters),
                 "credentials": each.credentials,
                 "error": each.error,
             }
@@ -175,7 +176,3 @@ class Board:
             credentials=shard.credentials,
             error=self.errors[key],
         )
-
-
-def _plain(value: Any) -> Any:
-    return value if isinstance(value, (str, int, float, bool, list, type(None))) else str(value)

@@ -23,6 +23,11 @@ def _check_resource(_: "Shard", __: "Attribute[Any]", resource: object) -> None:
         raise InvalidRequestError(f"`resource` must be one of {', '.join(RESOURCES)}, not {resource!r}.")
 
 
+def _check_filters(shard: "Shard", _: "Attribute[Any]", filters: Mapping[str, Any]) -> None:
+    if filters and shard.resource in {"usage", "workflows"}:
+        raise InvalidRequestError(f"{shard.resource.capitalize()} cannot be filtered.")
+
+
 def _check_span(shard: "Shard", _: "Attribute[Any]", end: object) -> None:
     start = shard.start
     if shard.resource != "usage":
@@ -35,7 +40,7 @@ def _check_span(shard: "Shard", _: "Attribute[Any]", end: object) -> None:
         raise InvalidRequestError(f"`start` ({shard.start}) is after `end` ({shard.end}); swap them.")
 
 
-def _check_step(_: "Shard", __: "Attribute[Any]", step: timedelta) -> None:
+def _check_step(_: "Shard", __: "Attribute[Any]", step: object) -> None:
     if not isinstance(step, timedelta) or step < _DAY or step % _DAY:
         raise InvalidRequestError(f"`step` must be a timedelta of whole days, not {step!r}.")
 
@@ -83,7 +88,9 @@ class Shard:
     """
 
     resource: str = field(default="projects", validator=_check_resource)
-    filters: Mapping[str, Any] = field(factory=dict[str, Any], converter=dict, hash=False)
+    filters: Mapping[str, Any] = field(
+        factory=dict[str, Any], converter=dict, hash=False, validator=_check_filters
+    )
     page_size: int | None = field(default=None, eq=False)
     credentials: str | None = None
     start: date | None = None

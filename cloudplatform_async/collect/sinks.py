@@ -213,7 +213,7 @@ def parquet(target: Any, *, chunk_rows: int = CHUNK_ROWS) -> FileSink:
     return FileSink(commit_for(target), ParquetFormat(), chunk_rows)
 
 
-def sqlite(target: str | os.PathLike[str], *, chunk_rows: int = CHUNK_ROWS) -> SqliteSink:
+def sqlite(target: Any, *, chunk_rows: int = CHUNK_ROWS) -> SqliteSink:
     """Write a SQLite database: a table a resource, whose rows are replaced where they come again.
 
     Args:
@@ -222,4 +222,4 @@ def sqlite(target: str | os.PathLike[str], *, chunk_rows: int = CHUNK_ROWS) -> S
     """
     if not isinstance(target, (str, os.PathLike)):
         raise ConfigurationError("sqlite() writes a file: give it a path.")
-    return SqliteSink(Path(target), chunk_rows)
+    return SqliteSink(Path(os.fspath(target)), chunk_rows)

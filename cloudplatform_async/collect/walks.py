@@ -1,12 +1,17 @@
 """The rows of a shard in order, from any checkpoint: one interface over lists, page ranges and usage."""
 
 from collections.abc import Mapping
-from datetime import date, timedelta
 from typing import Any, Protocol
 
-from cloudplatform_async import AsyncClient, Project, Usage
+from cloudplatform_async import AsyncClient, Event, Project, Usage, Workflow
 from cloudplatform_async.collect.shards import Shard
 
+_MODELS: Mapping[str, type[Any]] = {
+    "projects": Project,
+    "usage": Usage,
+    "workflows": Workflow,
+    "events": Event,
+}
 _MOST = 100  # rows that the platform puts on a page
 
 
@@ -27,46 +32,21 @@ class Walk(Protocol):
 
 def model_of(shard: Shard) -> type[Any]:
     """Give the class of a shard's rows."""
-    models: Mapping[str, type[Any]] = {"projects": Project, "usage": Usage}
-    return models[shard.resource]
+    return _MODELS[shard.resource]
 
 
 def walk(client: AsyncClient, shard: Shard, checkpoint: str) -> Walk:
     """Begin at the start of a shard, or after a checkpoint."""
-    if shard.resource == "usage":
-        return UsageWalk(client, shard, checkpoint)
+    if shard.start is not None and shard.end is not None:
+        return client.usage.iter_windows(
+            shard.start, shard.end, step=shard.step, resume_from=checkpoint or None
+        )
     if shard.pages is not None:
         return PagesWalk(client, shard, checkpoint)
     resource = getattr(client, shard.resource)
     size = None if checkpoint else shard.page_size or _MOST  # a checkpoint has its own
-    paginator: Walk = resource.iter_all(
-        page_size=size, filters=shard.filters or None, resume_from=checkpoint or None
-    )
+    paginator: Walk = resource.iter_all(page_size=size, resume_from=checkpoint or None, **_filters(shard))
     return paginator
-
-
-class UsageWalk:
-    """Windows of usage; the checkpoint is the last day that was handed out."""
-
-    def __init__(self, client: AsyncClient, shard: Shard, checkpoint: str) -> None:
-        start, end = shard.start, shard.end
-        if start is None or end is None:
-            raise ValueError("a shard of usage has both days")
-        self.checkpoint = checkpoint
-        begin = date.fromisoformat(checkpoint) + timedelta(days=1) if checkpoint else start
-        self._windows = client.usage.iter_windows(begin, end, step=shard.step) if begin <= end else None
-
-    async def __anext__(self) -> Usage:
-        if self._windows is None:
-            raise StopAsyncIteration
-        usage = await anext(self._windows)
-        self.checkpoint = usage.end.isoformat()
-        return usage
-
-    async def aclose(self) -> None:
-        """End it."""
-        if self._windows is not None:
-            await self._windows.aclose()
 
 
 class PagesWalk:
@@ -93,7 +73,7 @@ class PagesWalk:
                     raise StopAsyncIteration
                 self._page, self._offset = self._page + 1, 0
             page = await self._resource.list(
-                page=self._page, limit=self._shard.page_size, filters=self._shard.filters or None
+                page=self._page, limit=self._shard.page_size, **_filters(self._shard)
             )
             self._rows, self._has_more = page.items, page.has_more
         row = self._rows[self._offset]
@@ -103,3 +83,7 @@ class PagesWalk:
     async def aclose(self) -> None:
         """End it: nothing is under way."""
         self._rows, self._has_more, self._offset = [], False, 0
+
+
+def _filters(shard: Shard) -> dict[str, Any]:
+    return {"filters": shard.filters} if shard.filters else {}

@@ -98,6 +98,7 @@ class _WindowSource:
     end: date
     step: timedelta
     limit: int | None = 1
+    model: type[Usage] = Usage
 
     @property
     def identity(self) -> str:

@@ -12,7 +12,7 @@ import anyio.lowlevel
 import attrs
 import pytest
 
-from cloudplatform_async import ConfigurationError, RetryPolicy
+from cloudplatform_async import AsyncClient, ConfigurationError, RetryPolicy
 from cloudplatform_async.collect import (
     Progress,
     Report,
@@ -190,6 +190,19 @@ async def test_a_list_is_collected_by_ranges_of_pages(workspace: Sandbox, target
     shards = by_pages(Shard(), pages=3, total=450, page_size=30)
     await collect(shards, sink_of(target))
     assert ids_of(target) == project_ids(450)
+
+
+@pytest.mark.parametrize("resource", ["workflows", "events"])
+async def test_other_lists_are_collected_too(workspace: Sandbox, target: Path, resource: str) -> None:
+    """What has parts of its own becomes JSON where there are columns."""
+    async with AsyncClient() as client:
+        await client.projects.create(name="a", slug="a")
+        expected = sorted([item.id async for item in getattr(client, resource).iter_all()])
+    report = await collect([Shard(resource=resource)], sink_of(target))
+    assert report.failed == []
+    assert report.rows == len(expected) > 0
+    if target.suffix != ".db":
+        assert ids_of(target) == expected
 
 
 async def test_credentials_are_found_by_name(

@@ -45,6 +45,7 @@ def test_other_values_have_another_key(other: Shard) -> None:
         {"resource": "usage", "start": datetime(2026, 1, 2, tzinfo=UTC), "end": date(2027, 1, 1)},
         {"start": date(2026, 1, 2)},
         {"step": timedelta(hours=1)},
+        {"resource": "workflows", "filters": {"name": "a"}},
         {"pages": (1, 2)},
         {"pages": (0, 2), "page_size": 10},
         {"pages": (3, 2), "page_size": 10},
