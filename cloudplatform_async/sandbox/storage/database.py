@@ -2,7 +2,7 @@
 
 import sqlite3
 import weakref
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import ExitStack, contextmanager
 from threading import RLock
 from typing import Any, TypeAlias
@@ -39,7 +39,7 @@ class Database:
                 self._connection.execute(statement)
 
     @contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self) -> Generator[None]:
         """All or nothing of what is written inside; one that fails inside another undoes itself alone."""
         with self._lock, ExitStack() as undo:
             inner = self._connection.in_transaction
