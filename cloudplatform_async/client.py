@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Mapping
 from os import PathLike
 from types import TracebackType
-from typing import Any, NoReturn, Self, TypeVar, overload
+from typing import Any, NoReturn, Self, TypeVar
 
 from anyio import CancelScope
 from attrs import evolve
@@ -15,18 +15,16 @@ from cloudplatform_async._calls.sender import Sender
 from cloudplatform_async._calls.state import SharedState
 from cloudplatform_async._connections.pool import PooledTransport
 from cloudplatform_async._oauth.authentication import Authentication
-from cloudplatform_async._protocol.encoding import Query, checked_headers, merged
-from cloudplatform_async._protocol.idempotency import AUTO, IdempotencyKey
+from cloudplatform_async._protocol.encoding import checked_headers, merged
 from cloudplatform_async.credentials import Credentials, KeySource, TokenSource
 from cloudplatform_async.environment import choose_credentials, read_environment
 from cloudplatform_async.errors import ConfigurationError
+from cloudplatform_async.resources.any_endpoint import AnyEndpoint
 from cloudplatform_async.resources.attribute import ResourceAttribute, copied
 from cloudplatform_async.resources.events import Events
-from cloudplatform_async.resources.operations import any_operation
 from cloudplatform_async.resources.projects import Projects
 from cloudplatform_async.resources.usage import UsageMetrics
 from cloudplatform_async.resources.workflows import Workflows
-from cloudplatform_async.responses import APIResponse
 from cloudplatform_async.settings import (
     DEFAULT_BASE_URL,
     Omit,
@@ -42,7 +40,7 @@ from cloudplatform_async.version import USER_AGENT
 T = TypeVar("T")
 
 
-class AsyncClient:
+class AsyncClient(AnyEndpoint):
     """The Cloud API for asyncio and trio.
 
     One client serves any number of tasks of one event loop. Close it with ``async with`` or
@@ -154,92 +152,6 @@ class AsyncClient:
             retries=sender.retries if retries is None else RetryPolicy.of(retries),
         )
         return copied(self, _owner=self._owner or self, _sender=view)
-
-    @overload
-    async def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        params: Query | None = None,
-        json: object = None,
-        model: type[dict[str, Any]] = dict,
-        headers: Mapping[str, str] | None = None,
-        idempotency_key: IdempotencyKey = AUTO,
-        timeout: Timeouts | float | None = None,
-    ) -> APIResponse[dict[str, Any]]: ...
-
-    @overload
-    async def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        params: Query | None = None,
-        json: object = None,
-        model: type[T],
-        headers: Mapping[str, str] | None = None,
-        idempotency_key: IdempotencyKey = AUTO,
-        timeout: Timeouts | float | None = None,
-    ) -> APIResponse[T]: ...
-
-    @overload
-    async def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        params: Query | None = None,
-        json: object = None,
-        model: None,
-        headers: Mapping[str, str] | None = None,
-        idempotency_key: IdempotencyKey = AUTO,
-        timeout: Timeouts | float | None = None,
-    ) -> APIResponse[None]: ...
-
-    async def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        params: Query | None = None,
-        json: object = None,
-        model: type[Any] | None = dict,
-        headers: Mapping[str, str] | None = None,
-        idempotency_key: IdempotencyKey = AUTO,
-        timeout: Timeouts | float | None = None,
-    ) -> APIResponse[Any]:
-        """Call any endpoint, with every promise of this client kept.
-
-        Args:
-            method: Such as ``"GET"``.
-            path: Below the base URL, such as ``"/projects/prj_01"``; percent-encode ids of your own.
-            params: Query parameters; ``None`` values are left out, lists repeat their name.
-            json: Body; ``None`` sends none.
-            model: What the answer holds: an attrs class, ``dict``, or ``None`` where no body is expected.
-            headers: Of this call.
-            idempotency_key: Of a write; ``None`` sends none and gives up safe retries.
-            timeout: Bounds of this call; a number bounds the whole of it, in seconds.
-
-        Raises:
-            InvalidRequestError: For arguments that must not or cannot be sent; nothing is sent.
-            CloudPlatformError: Any other of the package.
-
-        Example:
-            >>> answer = await client.request("GET", "/projects/prj_01")  # doctest: +SKIP
-            >>> answer.data["name"], answer.request_id  # doctest: +SKIP
-        """
-        call = any_operation(
-            method,
-            path,
-            params=params,
-            json=json,
-            model=model,
-            headers=headers,
-            idempotency_key=idempotency_key,
-            timeouts=_timeouts(timeout),
-        )
-        return await self._sender.send(call)
 
     def statistics(self) -> ClientStatistics:
         """Take a snapshot of what the client and its views have done and are doing."""

@@ -262,3 +262,32 @@ async def test_an_attrs_model_can_be_sent() -> None:
         await client.request("PUT", "/x", json=Project(id="a", name="b"))
     assert json.loads(wire.sent[0][2])["id"] == "a"
     assert re.fullmatch(r"\{.*\}", wire.sent[0][2].decode())
+
+
+async def test_any_list_is_walked_under_the_rules_of_every_walk() -> None:
+    """Pages, filters and checkpoints, of a path that no resource has."""
+    pages = {
+        None: {"data": [{"n": 1}, {"n": 2}], "meta": {"next_cursor": "c2"}},
+        "c2": {"data": [{"n": 3}], "meta": {"next_cursor": None}},
+    }
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, json=pages[request.url.params.get("cursor")])
+
+    async with client_of(Wire(answer)) as client:
+        walk = client.iter_all("/reports", params={"kind": ["a", "b"], "no": None}, page_size=2)
+        assert await walk.first() == {"n": 1}
+        rest = client.iter_all("/reports", params={"kind": ["a", "b"]}, resume_from=walk.checkpoint)
+        assert await rest.collect() == [{"n": 2}, {"n": 3}]
+
+
+@pytest.mark.parametrize(
+    "options", [{"params": {"cursor": "c"}}, {"page_size": 0}, {"ahead": -1}, {"resume_from": "x"}]
+)
+async def test_a_walk_that_could_not_be_is_refused_at_once(options: Any) -> None:
+    """Nothing is sent."""
+    wire = always({"data": []})
+    async with client_of(wire) as client:
+        with pytest.raises(InvalidRequestError):
+            client.iter_all("/reports", **options)
+    assert wire.sent == []

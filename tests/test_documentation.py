@@ -51,7 +51,7 @@ def test_the_first_command_shows_the_seeded_projects() -> None:
     """After its installation it prints all 50 projects, and nothing else but their heading."""
     words = shlex.split(COMMANDS[0].split(" && ")[1])
     done = subprocess.run([sys.executable, *words[1:]], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert len(re.findall(r"^prj_\d+ ", done.stdout, re.MULTILINE)) == 50
+    assert len(re.findall(r"^prj_\d+\s", done.stdout, re.MULTILINE)) == 50
     assert len(done.stdout.splitlines()) == 51
     assert done.stderr == ""
 

@@ -82,6 +82,7 @@ PUBLIC = [
     "UnprocessableEntityError",
     "Usage",
     "UsageMetrics",
+    "WalkOptions",
     "WebhookVerificationError",
     "WebhookVerifier",
     "Workflow",

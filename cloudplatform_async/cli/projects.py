@@ -1,20 +1,19 @@
 """``cloudplatform projects``: the workspace's projects."""
 
-from datetime import UTC, datetime
-from typing import Annotated
+from datetime import datetime
+from typing import Annotated, Literal
 
 from attrs import frozen
 from cyclopts import App, Parameter
 
-from cloudplatform_async import Project
-from cloudplatform_async.cli.connection import CONFIGURED, Connection, connect
-from cloudplatform_async.cli.output import Column, Output, write
+from cloudplatform_async import AUTO, ConfigurationError
+from cloudplatform_async.cli.output.show import AS_USUAL, Output, View
+from cloudplatform_async.cli.session.options import CONFIGURED, Connection, Limit, PageSize
 
 app: App = App(name="projects", help="The projects of the workspace.")
 
-
-def _minute(moment: datetime | None) -> str | None:
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M}" if moment else None
+FIELDS = ("id", "name", "slug", "status", "labels", "created_at", "updated_at")
+COLUMNS = ("id", "name", "slug", "status", "created_at")
 
 
 def _with_time_zone(_type: object, moment: datetime | None) -> None:
@@ -24,14 +23,8 @@ def _with_time_zone(_type: object, moment: datetime | None) -> None:
 
 
 Moment = Annotated[datetime | None, Parameter(validator=_with_time_zone)]
-
-COLUMNS = (
-    Column[Project]("ID", 10, lambda project: project.id),
-    Column[Project]("NAME", 17, lambda project: project.name),
-    Column[Project]("SLUG", 20, lambda project: project.slug),
-    Column[Project]("STATUS", 9, lambda project: project.status),
-    Column[Project]("CREATED (UTC)", 16, lambda project: _minute(project.created_at)),
-)
+Key = Annotated[str | None, Parameter(name="--idempotency-key")]
+Labels = Annotated[tuple[str, ...] | None, Parameter(name="--label")]
 
 
 @Parameter(name="*")
@@ -62,25 +55,29 @@ EVERY_PROJECT = Filters()
 @app.command(name="list")
 async def list_projects(
     *,
-    output: Output = "table",
-    max_items: int | None = None,
-    page_size: int | None = None,
+    limit: Limit = None,
+    page_size: PageSize = 100,
     filters: Filters = EVERY_PROJECT,
+    output: Output = AS_USUAL,
     connection: Connection = CONFIGURED,
 ) -> None:
     """List projects as they arrive, page by page.
 
     Args:
-        output: A table for people, one JSON array, or one JSON object a line (ndjson).
-        max_items: Stop after this many projects.
+        limit: Stop after this many projects.
         page_size: Projects asked for with one request (1 to 100).
         filters: Which projects.
+        output: How.
         connection: Where.
     """
+    from cloudplatform_async.cli.session.connect import connect
+
+    view = View(output, FIELDS, COLUMNS)
     async with connect(connection) as client:
         projects = client.projects.iter_all(
-            page_size=page_size,
-            max_items=max_items,
+            page_size=page_size if limit is None else min(page_size, max(limit, 1)),
+            max_items=limit,
+            model=dict,
             name=filters.name,
             slug=filters.slug,
             status=filters.status,
@@ -88,4 +85,131 @@ async def list_projects(
             created_after=filters.created_after,
             created_before=filters.created_before,
         )
-        await write(projects, output, COLUMNS)
+        await view.list(projects)
+
+
+@app.command(name="get")
+async def get_project(
+    id: str,  # noqa: A002 - the platform's own word
+    /,
+    *,
+    output: Output = AS_USUAL,
+    connection: Connection = CONFIGURED,
+) -> None:
+    """Show one project.
+
+    Args:
+        id: Of the project.
+        output: How.
+        connection: Where.
+    """
+    from cloudplatform_async.cli.session.connect import connect
+
+    view = View(output, FIELDS, COLUMNS)
+    async with connect(connection) as client:
+        view.one(await client.projects.get(id))
+
+
+@app.command(name="create")
+async def create_project(
+    *,
+    name: str,
+    slug: str,
+    label: Labels = None,
+    idempotency_key: Key = None,
+    output: Output = AS_USUAL,
+    connection: Connection = CONFIGURED,
+) -> None:
+    """Create a project, exactly once however the network fails.
+
+    Args:
+        name: What people call it.
+        slug: Unique in the workspace.
+        label: A label of your own, as key:value; may be given more than once.
+        idempotency_key: Makes this the same create as an earlier one with the same key.
+        output: How to show it.
+        connection: Where.
+    """
+    from cloudplatform_async.cli.session.connect import connect
+
+    view, labels = View(output, FIELDS, COLUMNS), labels_of(label)
+    async with connect(connection) as client:
+        key = idempotency_key or AUTO
+        view.one(await client.projects.create(name=name, slug=slug, labels=labels, idempotency_key=key))
+
+
+@app.command(name="update")
+async def update_project(
+    id: str,  # noqa: A002 - the platform's own word
+    /,
+    *,
+    name: str | None = None,
+    slug: str | None = None,
+    status: Literal["active", "archived"] | None = None,
+    label: Labels = None,
+    idempotency_key: Key = None,
+    output: Output = AS_USUAL,
+    connection: Connection = CONFIGURED,
+) -> None:
+    """Change the fields of a project that are given, and no others.
+
+    Args:
+        id: Of the project.
+        name: Its new name.
+        slug: Its new slug.
+        status: Its new status.
+        label: Its new labels, as key:value, in place of all it has; may be given more than once.
+        idempotency_key: Makes this the same update as an earlier one with the same key.
+        output: How to show it.
+        connection: Where.
+    """
+    from cloudplatform_async.cli.session.connect import connect
+
+    view, labels = View(output, FIELDS, COLUMNS), labels_of(label)
+    async with connect(connection) as client:
+        project = await client.projects.update(
+            id, name=name, slug=slug, status=status, labels=labels, idempotency_key=idempotency_key or AUTO
+        )
+        view.one(project)
+
+
+@app.command(name="delete")
+async def delete_project(
+    id: str,  # noqa: A002 - the platform's own word
+    /,
+    *,
+    yes: Annotated[bool, Parameter(name=["--yes", "-y"])] = False,
+    idempotency_key: Key = None,
+    connection: Connection = CONFIGURED,
+) -> None:
+    """Delete a project; asks first.
+
+    Args:
+        id: Of the project.
+        yes: Do not ask; needed where there is no terminal.
+        idempotency_key: Makes this the same delete as an earlier one with the same key.
+        connection: Where.
+    """
+    from cloudplatform_async.cli.session.asking import confirm
+    from cloudplatform_async.cli.session.connect import connect
+
+    confirm(f"Delete project {id}?", yes=yes or connection.dry_run)
+    async with connect(connection) as client:
+        await client.projects.delete(id, idempotency_key=idempotency_key or AUTO)
+
+
+def labels_of(texts: tuple[str, ...] | None) -> dict[str, str] | None:
+    """Read labels as they are typed.
+
+    Raises:
+        ConfigurationError: One is not ``key:value``.
+    """
+    if texts is None:
+        return None
+    labels: dict[str, str] = {}
+    for text in texts:
+        key, colon, value = text.partition(":")
+        if not key or not colon or not value:
+            raise ConfigurationError(f"--label takes key:value, not {text!r}.")
+        labels[key] = value
+    return labels

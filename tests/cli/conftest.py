@@ -1,9 +1,12 @@
 """A platform for the command line to talk to, and a way to run one command."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
+import anyio
 import pytest
 
+from cloudplatform_async._runtime.clock import CLOCK, Clock
 from cloudplatform_async.cli.__main__ import main
 from cloudplatform_async.sandbox import Sandbox
 
@@ -11,10 +14,11 @@ Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(autouse=True)
-def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Whatever the developer's own environment says, a test begins without it; a table is 80 wide."""
-    for name in ("CLOUD_API_BASE_URL", "CLOUD_API_KEY", "CLOUD_ACCESS_TOKEN"):
+    for name in ("CLOUD_API_BASE_URL", "CLOUD_API_KEY", "CLOUD_ACCESS_TOKEN", "CLOUD_PROFILE"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("CLOUD_CONFIG_DIR", str(tmp_path / "settings"))
     monkeypatch.setenv("COLUMNS", "80")
 
 
@@ -36,3 +40,9 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
         return code, *capsys.readouterr()
 
     return run_command
+
+
+@pytest.fixture
+def no_waiting() -> None:
+    """Retries follow each other at once."""
+    CLOCK.set(Clock(sleep=lambda _: anyio.lowlevel.checkpoint()))

@@ -99,7 +99,7 @@ def test_an_interrupt_before_the_first_answer_is_quiet_too(run: Run, monkeypatch
     def interrupted(connection: object) -> NoReturn:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("cloudplatform_async.cli.projects.connect", interrupted)
+    monkeypatch.setattr("cloudplatform_async.cli.session.connect.connect", interrupted)
     assert run("projects", "list") == (130, "", "")
 
 

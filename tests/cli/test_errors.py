@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-import anyio
 import pytest
 
 from cloudplatform_async import (
@@ -17,18 +16,13 @@ from cloudplatform_async import (
     RateLimitError,
     ResponseDecodeError,
     TokenExpiredError,
+    WebhookVerificationError,
+    WorkflowFailedError,
 )
-from cloudplatform_async._runtime.clock import CLOCK, Clock
 from cloudplatform_async.cli.errors import report
 from cloudplatform_async.sandbox import Sandbox
 
 Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def no_waiting() -> None:
-    """Retries follow each other at once."""
-    CLOCK.set(Clock(sleep=lambda _: anyio.lowlevel.checkpoint()))
 
 
 @pytest.mark.parametrize(
@@ -38,6 +32,8 @@ def no_waiting() -> None:
         (PermissionDeniedError, 4),
         (InsufficientScopeError, 4),
         (NotFoundError, 5),
+        (WorkflowFailedError, 10),
+        (WebhookVerificationError, 11),
         (RateLimitError, 6),
         (APITimeoutError, 8),
         (ConflictError, 1),

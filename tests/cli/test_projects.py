@@ -29,20 +29,19 @@ def create(sandbox: Sandbox, name: str) -> None:
     answer.raise_for_status()
 
 
-def test_a_table_has_one_heading_and_a_line_for_each_project(run: Run, sandbox: Sandbox) -> None:
-    """Pages leave no trace in the table: its columns line up from the first line to the last."""
-    code, out, err = run("projects", "list", "--page-size", "10")
+def test_off_a_terminal_a_table_is_lines_with_tabs(run: Run, sandbox: Sandbox) -> None:
+    """No width, nothing folded, nothing cut; pages leave no trace in it."""
+    code, out, err = run("projects", "list", "--page-size", "10", "--utc")
     heading, *lines = out.splitlines()
     assert (code, err, len(lines), len(sandbox.requests)) == (0, "", 30, 3)
-    assert heading.split() == ["ID", "NAME", "SLUG", "STATUS", "CREATED", "(UTC)"]
-    assert re.split(" +", lines[1].strip(), maxsplit=4) == [
+    assert heading.split("\t") == ["ID", "NAME", "SLUG", "STATUS", "CREATED_AT"]
+    assert lines[1].split("\t") == [
         "prj_000002",
         "search-web",
         "search-web-2",
         "active",
-        "2024-01-01 00:02",
+        "2024-01-01T00:02:00Z",
     ]
-    assert {line.index("2024-01-01") for line in lines} == {heading.index("CREATED")}
 
 
 def test_ndjson_is_one_whole_project_a_line(run: Run, sandbox: Sandbox) -> None:
@@ -139,3 +138,67 @@ def test_an_env_file_has_the_key(
     file = tmp_path_factory.mktemp("settings") / ".env"
     file.write_text(f"CLOUD_API_KEY={sandbox.api_key}\n")
     assert len(listed(run, "--env-file", str(file))) == 30
+
+
+@pytest.mark.parametrize("option", ["--limit", "--max-items"])
+def test_a_limit_has_both_names(run: Run, sandbox: Sandbox, option: str) -> None:
+    """What other command lines call it, and what the client calls it."""
+    assert listed(run, option, "2") == ["prj_000001", "prj_000002"]
+
+
+def test_a_small_limit_asks_for_no_more_than_that(run: Run, sandbox: Sandbox) -> None:
+    """Three projects are not worth a page of a hundred."""
+    listed(run, "--limit", "3")
+    assert [request.query for request in sandbox.requests] == ["limit=3"]
+
+
+def test_a_created_project_is_shown_and_there(run: Run, sandbox: Sandbox) -> None:
+    """What create prints is what get finds."""
+    words = ["--name", "N", "--slug", "s-1", "--label", "team:blue", "--label", "url:http://x"]
+    code, out, err = run("projects", "create", *words, "-o", "json")
+    created = json.loads(out)
+    assert (code, err, created["labels"]) == (0, "", {"team": "blue", "url": "http://x"})
+    assert json.loads(run("projects", "get", created["id"], "-o", "json")[1]) == created
+
+
+def test_an_update_changes_what_is_given_and_no_more(run: Run, sandbox: Sandbox) -> None:
+    """A new name leaves slug and labels."""
+    before = json.loads(run("projects", "get", "prj_000001", "-o", "json")[1])
+    code, out, _ = run("projects", "update", "prj_000001", "--name", "New", "-o", "json")
+    after = json.loads(out)
+    assert (code, after["name"]) == (0, "New")
+    assert {**before, "name": "New", "updated_at": after["updated_at"]} == after
+
+
+def test_an_update_of_nothing_is_refused(run: Run, sandbox: Sandbox) -> None:
+    """Nothing is sent."""
+    code, _, err = run("projects", "update", "prj_000001")
+    assert (code, err.count("\n"), sandbox.served) == (2, 1, 0)
+
+
+def test_a_delete_off_a_terminal_wants_to_be_confirmed_in_words(run: Run, sandbox: Sandbox) -> None:
+    """A script does not delete by accident: exit 2, one line that names --yes, nothing sent."""
+    code, out, err = run("projects", "delete", "prj_000001")
+    assert (code, out, err.count("\n"), "--yes" in err, sandbox.served) == (2, "", 1, True, 0)
+    assert run("projects", "delete", "prj_000001", "--yes") == (0, "", "")
+    assert run("projects", "get", "prj_000001")[0] == 5
+
+
+def test_a_label_without_a_value_is_refused(run: Run, sandbox: Sandbox) -> None:
+    """Before anything is sent."""
+    code, _, err = run("projects", "create", "--name", "N", "--slug", "s", "--label", "team")
+    assert (code, "key:value" in err, sandbox.served) == (2, True, 0)
+
+
+def test_a_write_whose_fate_is_unknown_says_how_to_repeat_it(
+    run: Run, sandbox: Sandbox, no_waiting: None
+) -> None:
+    """The key in the message makes the repetition the same write."""
+    sandbox.faults.add(kind="lost_answer", method="POST")
+    code, _, err = run("projects", "create", "--name", "N", "--slug", "only-once")
+    assert (code, err.count("\n")) == (7, 1)
+    key = re.search("--idempotency-key ([0-9a-f-]+)", err)
+    assert key
+    sandbox.faults.clear()
+    words = ["--name", "N", "--slug", "only-once", "--idempotency-key", key[1]]
+    assert run("projects", "create", *words)[0] == 0

@@ -1,0 +1,219 @@
+"""The command ``export``: from the options to a finished file, or to one that can be gone on with."""
+
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, Protocol
+
+from cyclopts import Parameter
+
+from cloudplatform_async import CloudPlatformError, ConfigurationError
+from cloudplatform_async.cli.output.streams import OutputError, say
+from cloudplatform_async.cli.session.options import CONFIGURED, Connection, Limit, PageSize
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cloudplatform_async.cli.export.checkpoint import Checkpoint
+    from cloudplatform_async.cli.export.sources import Source
+    from cloudplatform_async.cli.output.values import Columns, Row
+
+Kind = Literal["ndjson", "csv", "sqlite", "parquet"]
+
+_ENDINGS: dict[str, Kind] = {
+    ".ndjson": "ndjson",
+    ".jsonl": "ndjson",
+    ".csv": "csv",
+    ".sqlite": "sqlite",
+    ".sqlite3": "sqlite",
+    ".db": "sqlite",
+    ".parquet": "parquet",
+}
+_SECONDS_BETWEEN_COMMITS = 0.5
+
+
+class Sink(Protocol):
+    """Where rows go; what was committed outlives whatever happens."""
+
+    def open(self, *, resume: bool) -> "Checkpoint":
+        """Begin, or go on."""
+        ...
+
+    def write(self, rows: "Sequence[Row]", standing: "Checkpoint") -> None:
+        """Add rows; they count from the next commit on."""
+
+    def commit(self, standing: "Checkpoint") -> None:
+        """Make them last."""
+
+    def complete(self, standing: "Checkpoint") -> None:
+        """Finish the target."""
+
+    def close(self) -> None:
+        """Close what is open."""
+
+
+async def export(
+    what: str,
+    file: Path,
+    /,
+    *,
+    resume: bool = False,
+    format: Kind | None = None,  # noqa: A002 - the option's name
+    columns: str | None = None,
+    filter: Annotated[tuple[str, ...], Parameter(name=["--filter", "-f"])] = (),  # noqa: A002
+    start: Annotated[str | None, Parameter(name="--from")] = None,
+    end: Annotated[str | None, Parameter(name="--to")] = None,
+    limit: Limit = None,
+    page_size: PageSize = 100,
+    connection: Connection = CONFIGURED,
+) -> None:
+    """Write a whole list to a file, in one piece or in several: what is there is never fetched again.
+
+    The file has its name when it is complete (a database has it from the start). Beside it stand FILE.part
+    while it is not, and FILE.checkpoint, by which --resume goes on after Ctrl-C, a crash or a lost network.
+
+    Args:
+        what: projects, events, usage, or the path of any list, such as /workflows/wfl_build/runs.
+        file: Target; its ending chooses the format: .ndjson .jsonl .csv .sqlite .sqlite3 .db .parquet.
+        resume: Go on where an earlier export of the same list to this file stopped.
+        format: Where the ending does not say it.
+        columns: Which columns, separated by commas; each is a field, or a JMESPath expression.
+        filter: A filter of the list as key=value; may be given more than once.
+        start: First day of usage, such as 2026-03-01.
+        end: Last day of usage.
+        limit: Stop after this many rows.
+        page_size: Rows asked for with one request (1 to 100).
+        connection: Where.
+    """
+    from cloudplatform_async.cli.api import fields_of
+    from cloudplatform_async.cli.export.sources import source_of
+    from cloudplatform_async.cli.output.values import Columns
+
+    kind = _kind(file, format)
+    options = {"params": fields_of(filter, ()), "limit": limit, "page_size": page_size}
+    source = source_of(what, (start, end), **options)
+    sink = _sink(
+        kind,
+        file,
+        source,
+        Columns(columns, source.fields if kind == "csv" else (), source.fields),
+        connection,
+    )
+    if connection.dry_run:
+        await _dry_run(source, connection)
+        return
+    with _alone(file):
+        await _run(sink, source, file, connection, resume=resume)
+
+
+async def _run(sink: Sink, source: "Source", file: Path, connection: Connection, *, resume: bool) -> None:
+    from cloudplatform_async.cli.export.progress import shown
+    from cloudplatform_async.cli.session.connect import connect
+
+    begun = time.monotonic()
+    try:
+        standing = sink.open(resume=resume)
+        before = standing.rows
+        if standing.complete:
+            say(f"{file} is complete: {standing.rows:,} rows.")
+            return
+        with shown(source.name, before) as meter, _kept(file):
+            async with connect(connection) as client:
+                committed = time.monotonic()
+                try:
+                    async for batch in source.batches(client, standing):
+                        sink.write(batch.rows, standing)
+                        standing.resume_from = batch.resume_from
+                        meter(standing.rows, batch.total)
+                        if time.monotonic() - committed > _SECONDS_BETWEEN_COMMITS:
+                            sink.commit(standing)
+                            committed = time.monotonic()
+                except BaseException:
+                    sink.commit(standing)  # Ctrl-C and errors of the network lose nothing that is here
+                    raise
+            sink.complete(standing)
+    except OSError as error:
+        raise OutputError(f"{error.filename or file} cannot be written: {error.strerror}.") from None
+    finally:
+        sink.close()
+    seconds = time.monotonic() - begun
+    speed = (standing.rows - before) / max(seconds, 0.001)
+    say(f"{file}: {standing.rows:,} rows, {speed:,.0f} rows/s.")
+
+
+@contextmanager
+def _kept(file: Path) -> Generator[None]:
+    """Say, after whatever ended the export early, how to go on."""
+    how = f"what came so far is kept; go on with: export … {file} --resume"
+    try:
+        yield
+    except CloudPlatformError as error:
+        error.add_note(how)
+        raise
+    except BaseException as error:
+        if not isinstance(error, Exception):  # Ctrl-C, as it arrives in a task
+            say(how)
+        raise
+
+
+@contextmanager
+def _alone(file: Path) -> Generator[None]:
+    """See that no other process exports to the same file.
+
+    Raises:
+        ConfigurationError: One does.
+        OutputError: The folder cannot be written.
+    """
+    from filelock import FileLock, Timeout
+
+    path = file.with_name(file.name + ".lock")
+    if not file.parent.is_dir():  # which the lock would make
+        raise OutputError(f"{file} cannot be written: there is no folder {file.parent}.")
+    try:
+        with FileLock(path, timeout=0):
+            yield
+            path.unlink(missing_ok=True)
+    except Timeout:
+        raise ConfigurationError(f"Another process exports to {file}.") from None
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {error.strerror}.") from None
+
+
+async def _dry_run(source: "Source", connection: Connection) -> None:
+    from cloudplatform_async.cli.export.checkpoint import Checkpoint
+    from cloudplatform_async.cli.session.connect import connect
+
+    async with connect(connection) as client:
+        async for _ in source.batches(client, Checkpoint(list="")):
+            return
+
+
+def _kind(file: Path, chosen: Kind | None) -> Kind:
+    kind = chosen or _ENDINGS.get(file.suffix.lower())
+    if kind is None:
+        raise ConfigurationError(
+            f"{file.name!r} does not say its format: end it in {' '.join(_ENDINGS)}, or pass --format."
+        )
+    return kind
+
+
+def _sink(kind: Kind, file: Path, source: "Source", columns: "Columns", connection: Connection) -> Sink:
+    """Choose the sink; what it is asked to write is named, so that nothing else is ever added to it."""
+    from cloudplatform_async.cli.export.checkpoint import list_name
+    from cloudplatform_async.cli.export.lines import Lines
+    from cloudplatform_async.cli.export.sqlite import Database
+    from cloudplatform_async.cli.session.identity import found_settings
+
+    address = "sandbox" if connection.sandbox else found_settings(connection)[0].value.rstrip("/")
+    days = [str(day) for day in source.days or ()]
+    shape = (kind, columns.names if columns.is_chosen else None)
+    name = list_name(address, source.path, source.params, source.page_size, source.limit, days, shape)
+    if kind == "sqlite":
+        return Database(file, name, columns, table=source.name)
+    if kind == "parquet":
+        from cloudplatform_async.cli.export import parquet
+
+        parquet.require()
+        return Lines(file, name, columns, kind="ndjson", finish=parquet.assemble)
+    return Lines(file, name, columns, kind=kind)

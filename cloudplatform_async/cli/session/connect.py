@@ -1,0 +1,113 @@
+"""Opens the client that the options, the profile and the environment describe."""
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from cloudplatform_async import AsyncClient, AuthenticationError, ConfigurationError
+from cloudplatform_async.cli.session.options import Connection
+from cloudplatform_async.cli.session.profiles import chosen_profile, read_settings
+
+if TYPE_CHECKING:
+    import httpx
+
+    from cloudplatform_async.cli.session.tokens import SharedTokens
+
+SEEDED_PROJECTS = 50
+PLACEHOLDER = "placeholder"
+
+
+@asynccontextmanager
+async def connect(connection: Connection) -> AsyncGenerator[AsyncClient]:
+    """Open a client for the platform that the options name, and close it at the end.
+
+    Raises:
+        ConfigurationError: There are no credentials, or the options contradict each other.
+    """
+    if connection.sandbox:
+        async with _sandbox(connection) as client:
+            yield client
+        return
+    options = client_options(connection)
+    tokens: SharedTokens | None = options.pop("tokens", None)
+    try:
+        async with AsyncClient(**options, transport=_route(connection)) as client:
+            yield client
+    except AuthenticationError:
+        if tokens is not None:
+            tokens.drop()
+        raise
+
+
+@asynccontextmanager
+async def _sandbox(connection: Connection) -> AsyncGenerator[AsyncClient]:
+    if connection.base_url or connection.env_file or connection.profile:
+        raise ConfigurationError(
+            "--sandbox has an address and a key of its own: leave out --base-url, --env-file and --profile"
+        )
+    from cloudplatform_async.sandbox import Sandbox
+
+    async with (
+        Sandbox(projects=SEEDED_PROJECTS) as sandbox,
+        AsyncClient(
+            base_url=sandbox.base_url,
+            api_key=sandbox.api_key,
+            timeout=connection.timeout,
+            transport=_route(connection),
+        ) as client,
+    ):
+        yield client
+
+
+# The arguments of AsyncClient, which are of many types.
+def client_options(connection: Connection) -> dict[str, Any]:
+    """Give the arguments for a client; what they leave out, it finds in the environment.
+
+    Raises:
+        ConfigurationError: The profile is not there, or its secret.
+    """
+    timeout = connection.timeout if connection.timeout is not None else read_settings().timeout
+    options: dict[str, Any] = {
+        "base_url": connection.base_url,
+        "env_file": connection.env_file,
+        "timeout": timeout,
+    }
+    explicit = connection.env_file is None or connection.profile is not None
+    found = chosen_profile(connection.profile) if explicit else None
+    if found is None:
+        return options
+    from cloudplatform_async.cli.session.secrets import load
+    from cloudplatform_async.cli.session.tokens import SharedTokens
+
+    name, profile = found
+    # A profile's key goes to the profile's address, or to the one that the command line names: never
+    # to one of the environment or of a file (API contract §2).
+    options["base_url"] = connection.base_url or profile.base_url or PUBLIC
+    options["env_file"] = None
+    if profile.kind in ("api-key", "access-token"):
+        options[profile.kind.replace("-", "_")] = _only_secret(load(profile.store, name), name)
+        return options
+    tokens = SharedTokens(name, profile)
+    options["access_token"] = PLACEHOLDER if connection.dry_run else tokens
+    return {**options, "tokens": tokens}
+
+
+PUBLIC = "https://api.cloudplatform.dev/v1"
+
+
+def _only_secret(secrets: Mapping[str, str], name: str) -> str:
+    secret = secrets.get("secret")
+    if not secret:
+        raise ConfigurationError(
+            f"Profile {name!r} has no secret: `cloudplatform auth login --profile {name}`."
+        )
+    return secret
+
+
+def _route(connection: Connection) -> "httpx.AsyncBaseTransport | None":
+    """Put what watches, or what sends nothing, in the requests' way."""
+    if not connection.debug and not connection.dry_run:
+        return None
+    from cloudplatform_async.cli.session.watching import Nowhere, Watched
+
+    return Nowhere() if connection.dry_run else Watched()
