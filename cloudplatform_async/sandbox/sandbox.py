@@ -4,7 +4,7 @@ import math
 import re
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from types import TracebackType
 from typing import Self
@@ -39,7 +39,8 @@ class Sandbox:
     the caller runs. `transport()` reaches the same platform without a socket, also when it is not served.
 
     Args:
-        projects: How many seeded projects there are, at least 0; the same ones each time.
+        projects: How many seeded projects there are, at least 0; the same ones each time. Or your own: each a
+            mapping with `id`, `name`, `slug`, and perhaps `status`, `labels`, `created_at`, `updated_at`.
         paging: The paging of a list request that gives neither `page` nor `cursor`.
         rate_limit: Requests a minute for each API key and endpoint group, at least 1; None: no limit.
         latency: Seconds that the work of each request takes.
@@ -52,7 +53,7 @@ class Sandbox:
             double from a second on.
 
     Raises:
-        ValueError: For a number outside its range, another `paging`, or a blank `api_key`.
+        ValueError: For a number outside its range, another `paging`, a blank `api_key`, or a bad project.
 
     Example:
         >>> async def names() -> list[str]:
@@ -68,7 +69,7 @@ class Sandbox:
     def __init__(
         self,
         *,
-        projects: int = 0,
+        projects: int | Iterable[Mapping[str, object]] = 0,
         paging: Paging = "page",
         rate_limit: int | None = 600,
         latency: float = 0.0,
@@ -80,7 +81,8 @@ class Sandbox:
     ) -> None:
         if paging not in {"page", "cursor"}:
             raise ValueError("paging must be 'page' or 'cursor'.")
-        _check_range("projects", projects, at_least=0)
+        if isinstance(projects, int):
+            _check_range("projects", projects, at_least=0)
         _check_range("rate_limit", rate_limit, at_least=1)
         _check_range("latency", latency, at_least=0)
         _check_range("webhook_retries", webhook_retries, at_least=0)

@@ -3,7 +3,7 @@
 import signal
 import subprocess
 import sys
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import anyio
@@ -137,6 +137,42 @@ def test_usage_that_cannot_be_is_refused(count: tuple[int, int]) -> None:
     """`ValueError`: fewer than none, or more errors than requests."""
     with pytest.raises(ValueError, match="must be"):
         Sandbox().add_usage(DAY, *count)
+
+
+def test_projects_may_be_given_with_their_ids_and_times() -> None:
+    """What is left out is as it would be; they are no events."""
+    mine = [
+        {"id": "prj_a", "name": "A", "slug": "a", "created_at": datetime(2026, 3, 17, 10, tzinfo=UTC)},
+        {
+            "id": "prj_b",
+            "name": "B",
+            "slug": "b",
+            "status": "archived",
+            "labels": {"k": "v"},
+            "created_at": "2026-03-17T11:00:00+01:00",
+            "updated_at": "2026-03-18T00:00:00Z",
+        },
+    ]
+    with Sandbox(projects=mine) as sandbox, client(sandbox) as api:
+        first, second = api.get("/projects").json()["data"]
+        assert api.get("/events").json()["data"] == []
+    assert (first["created_at"], first["updated_at"]) == ("2026-03-17T10:00:00Z",) * 2
+    assert {**second, **mine[1], "created_at": first["created_at"]} == second
+
+
+@pytest.mark.parametrize(
+    "mine",
+    [
+        [{"id": "prj_a", "name": "A"}],
+        [{"id": "prj_a", "name": "A", "slug": "a", "created_at": datetime(2026, 3, 17)}],
+        [{"id": "prj_a", "name": "A", "slug": "a", "owner": "me"}],
+        [{"id": f"prj_{number}", "name": "A", "slug": "a"} for number in range(2)],
+    ],
+)
+def test_a_given_project_that_is_none_is_refused(mine: list[dict[str, object]]) -> None:
+    """`ValueError`: something missing, unknown, without its offset, or there twice."""
+    with pytest.raises(ValueError, match="project"):
+        Sandbox(projects=mine)
 
 
 def test_a_sandbox_without_its_extra_names_it() -> None:

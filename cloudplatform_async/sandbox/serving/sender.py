@@ -128,11 +128,15 @@ class _Running:
         self._loop.call_soon_threadsafe(self.called.set)
 
     def stop(self) -> None:
-        self.stopping = True
-        self.wake()
+        # Told in the loop's own thread, which else might have closed the loop before it is woken.
+        self._loop.call_soon_threadsafe(self._end)
         # The collector, which forgets a platform, may run in this very thread.
         if current_thread() is not self._thread:
             self._thread.join()
+
+    def _end(self) -> None:
+        self.stopping = True
+        self.called.set()
 
     async def wait(self, seconds: float | None) -> None:
         try:

@@ -2,13 +2,14 @@
 
 import secrets
 import sqlite3
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
 from cloudplatform_async.sandbox.api.answers import RefusedError
 from cloudplatform_async.sandbox.storage.database import Database, Row
 from cloudplatform_async.sandbox.storage.events import append_event
-from cloudplatform_async.sandbox.storage.seeds import seed_projects
+from cloudplatform_async.sandbox.storage.seeds import given_projects, seed_projects
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS projects (
@@ -30,11 +31,19 @@ CREATE TABLE IF NOT EXISTS projects (
 _COLUMNS = "(id, name, slug, status, labels, created, updated) VALUES (?, ?, ?, ?, ?, ?, ?)"
 
 
-def create_projects(database: Database, seeds: int) -> None:
-    """Make the table where it is missing, and seed it where it is empty."""
+def create_projects(database: Database, seeds: int | Iterable[Mapping[str, object]]) -> None:
+    """Make the table where it is missing, and seed it where it is empty.
+
+    Raises:
+        ValueError: For a given seed that is none, or two with one id or slug.
+    """
     database.create(_TABLE)
-    if seeds and not database.read("SELECT 1 FROM projects LIMIT 1"):
-        database.write_many(f"INSERT INTO projects {_COLUMNS}", seed_projects(seeds))
+    rows = list(seed_projects(seeds) if isinstance(seeds, int) else given_projects(seeds))
+    if rows and not database.read("SELECT 1 FROM projects LIMIT 1"):
+        try:
+            database.write_many(f"INSERT INTO projects {_COLUMNS}", rows)
+        except sqlite3.IntegrityError as error:
+            raise ValueError("Two of the given projects have one id or slug.") from error
 
 
 def insert_project(database: Database, fields: dict[str, object], now: float) -> str:
