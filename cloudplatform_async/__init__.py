@@ -4,8 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from cloudplatform_async._connections.aiohttp import AiohttpTransport
-    from cloudplatform_async._connections.pool import PooledTransport
+    from cloudplatform_async._connections.transport import PooledTransport
     from cloudplatform_async._paging.arrow import ArrowTable, RecordBatches
     from cloudplatform_async._protocol.encoding import Query, QueryValue
     from cloudplatform_async._protocol.idempotency import AUTO, Auto, IdempotencyKey
@@ -85,7 +84,6 @@ __all__ = [
     "APIResponse",
     "APIStatusError",
     "APITimeoutError",
-    "AiohttpTransport",
     "ArrowTable",
     "AsyncClient",
     "AuthenticationError",
@@ -206,7 +204,7 @@ _HOMES = {
     "PaginationLoopError": "errors",
     "Paginator": "pagination",
     "PermissionDeniedError": "errors",
-    "PooledTransport": "_connections.pool",
+    "PooledTransport": "_connections.transport",
     "PoolLimits": "settings",
     "Project": "models",
     "ProjectCreated": "models",

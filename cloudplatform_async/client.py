@@ -10,10 +10,10 @@ from anyio import CancelScope
 from attrs import evolve
 from httpx import URL, AsyncBaseTransport
 
-from cloudplatform_async._calls.exchange import Exchange
+from cloudplatform_async._calls.messages import Messages
 from cloudplatform_async._calls.sender import Sender
 from cloudplatform_async._calls.state import SharedState
-from cloudplatform_async._connections.pool import PooledTransport
+from cloudplatform_async._connections.transport import PooledTransport
 from cloudplatform_async._oauth.authentication import Authentication
 from cloudplatform_async._protocol.encoding import checked_headers, merged
 from cloudplatform_async.credentials import Credentials, KeySource, TokenSource
@@ -104,7 +104,7 @@ class AsyncClient(AnyEndpoint):
         self._sender = Sender(
             state=state,
             authentication=_authentication(credentials, state),
-            exchange=Exchange(transport=state.transport, base=base, limit=limit, headers=own),
+            messages=Messages(base=base, limit=limit, headers=own),
             timeouts=bounds,
             retries=policy,
         )
@@ -145,8 +145,8 @@ class AsyncClient(AnyEndpoint):
         view = Sender(
             state=sender.state,
             authentication=authentication,
-            exchange=evolve(
-                sender.exchange, headers=merged(sender.exchange.headers, checked_headers(headers))
+            messages=evolve(
+                sender.messages, headers=merged(sender.messages.headers, checked_headers(headers))
             ),
             timeouts=_timeouts(timeout) or sender.timeouts,
             retries=sender.retries if retries is None else RetryPolicy.of(retries),
@@ -186,7 +186,7 @@ class AsyncClient(AnyEndpoint):
 
 
 def _authentication(credentials: Credentials, state: SharedState) -> Authentication:
-    return Authentication(credentials, state.transport, state.background, user_agent=USER_AGENT)
+    return Authentication(credentials, state.connections, state.background, user_agent=USER_AGENT)
 
 
 def _transport(
@@ -198,7 +198,7 @@ def _transport(
         raise ConfigurationError(
             "limits= and proxy= are the default transport's; give them to your own transport=."
         )
-    return _instance("transport", transport, AsyncBaseTransport)
+    return transport
 
 
 def _timeouts(value: Timeouts | float | None) -> Timeouts | None:

@@ -2,12 +2,11 @@
 
 import signal
 from collections.abc import Iterator
-from contextvars import ContextVar
 
 import pytest
 from hypothesis import settings
 
-from cloudplatform_async._runtime.clock import CLOCK, Clock
+from cloudplatform_async._runtime.clock import CLOCK
 
 settings.register_profile("quick", max_examples=60, deadline=None)
 settings.register_profile("thorough", max_examples=20_000, deadline=None)
@@ -29,6 +28,8 @@ def _heeded_interrupts() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _own_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+def _own_clock() -> Iterator[None]:
     """A clock that one test sets is not the next one's."""
-    monkeypatch.setattr(CLOCK, "_context", ContextVar[Clock]("clock_of_one_test"))
+    before = CLOCK.get()
+    yield
+    CLOCK.reset(before)

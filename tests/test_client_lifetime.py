@@ -133,23 +133,35 @@ def test_a_client_that_was_refused_is_not_said_to_be_forgotten(recwarn: pytest.W
     assert list(recwarn) == []
 
 
-@pytest.mark.parametrize("run", [asyncio.run, lambda main: trio.run(lambda: main)], ids=["asyncio", "trio"])
-def test_another_event_loop_is_refused(run: object) -> None:
+def test_another_event_loop_is_refused_while_the_first_lives() -> None:
     """Connections belong to one loop: a call from a second one sends nothing."""
     wire = always({"data": []})
     client = client_of(wire)
 
-    async def call() -> None:
-        await client.projects.list()
-
     async def call_again() -> None:
         with pytest.raises(ClientStateError, match="another event loop"):
             await client.projects.list()
-        await client.aclose()
 
-    run(call())  # type: ignore[operator]
-    run(call_again())  # type: ignore[operator]
-    assert len(wire.requests) == 1
+    with asyncio.Runner() as first, asyncio.Runner() as second:
+        first.run(_listed(client))
+        second.run(call_again())
+        second.run(client.aclose())
+    assert (len(wire.requests), wire.closed) == (1, 1)
+
+
+async def _listed(client: AsyncClient) -> None:
+    await client.projects.list()
+
+
+@pytest.mark.parametrize("run", [asyncio.run, lambda main: trio.run(lambda: main)], ids=["asyncio", "trio"])
+def test_after_its_event_loop_has_ended_a_client_starts_afresh(run: object) -> None:
+    """A script with several ``asyncio.run`` needs one client only."""
+    wire = always({"data": []})
+    client = client_of(wire)
+    for _ in range(3):
+        run(_listed(client))  # type: ignore[operator]
+    run(client.aclose())  # type: ignore[operator]
+    assert (len(wire.requests), wire.closed) == (3, 1)
 
 
 @pytest.mark.parametrize("spoil", [pickle.dumps, copy.copy, copy.deepcopy])

@@ -19,7 +19,6 @@ PUBLIC = [
     "APIStatusError",
     "APITimeoutError",
     "AUTO",
-    "AiohttpTransport",
     "ArrowTable",
     "AsyncClient",
     "AuthenticationError",

@@ -1,62 +1,37 @@
-"""The tenacity loop round one exchange."""
+"""tenacity's loop round one attempt: whether and how long it waits stands on the failure."""
 
 from collections.abc import Awaitable, Callable
+from typing import cast
 
-from attrs import define, field
-from tenacity import AsyncRetrying, RetryCallState, stop_never
+from tenacity import AsyncRetrying, RetryCallState, retry_if_result, stop_never
 
 from cloudplatform_async._protocol.responses import Answer
-from cloudplatform_async._protocol.retries import Failure, Stop, Wait
+from cloudplatform_async._protocol.retries import Failure
 
-Attempt = Callable[[], Awaitable[Answer | Failure]]
-Decide = Callable[[Failure], Wait | Stop]
-Sleep = Callable[[float], Awaitable[None]]
+Outcome = Answer | Failure
 
 
-async def until_settled(first: Failure, attempt: Attempt, decide: Decide, sleep: Sleep) -> Answer | Failure:
-    """Attempt a call again until it succeeds, or until no further attempt is worth it.
-
-    A call that succeeds at once never comes here, and pays nothing for the loop.
-
-    Args:
-        first: What the first attempt came to.
-        attempt: Sends once more.
-        decide: Says what follows a failed attempt.
-        sleep: Waits between attempts, in seconds.
-    """
-    return await _Loop(attempt, decide, first).run(sleep)
+def is_retried(outcome: Outcome) -> bool:
+    """Tell whether an attempt is followed by another."""
+    return isinstance(outcome, Failure) and outcome.wait is not None
 
 
-@define(eq=False, repr=False)
-class _Loop:
-    """Carries the first outcome into tenacity's loop, and each decision from its test to its wait."""
+def seconds_to_wait(state: RetryCallState) -> float:
+    """Give the wait that was decided on."""
+    failure = cast("Failure", state.outcome.result()) if state.outcome else None
+    return failure.wait or 0.0 if failure else 0.0
 
-    _attempt: Attempt
-    _decide: Decide
-    _first: Failure | None
-    _wait: float = field(default=0.0, init=False)
 
-    async def run(self, sleep: Sleep) -> Answer | Failure:
-        retrying = AsyncRetrying(
-            retry=self._is_retried, wait=self._seconds, stop=stop_never, sleep=sleep, reraise=True
-        )
-        return await retrying(self._step)
+async def until_settled(
+    attempt: Callable[[], Awaitable[Outcome]], sleep: Callable[[float], Awaitable[None]]
+) -> Outcome:
+    """Attempt a call until it succeeds, or fails for good."""
 
-    async def _step(self) -> Answer | Failure:
-        outcome, self._first = self._first or await self._attempt(), None
-        while isinstance(outcome, Failure) and outcome.immediate:
-            outcome = await self._attempt()
-        return outcome
+    async def pause(seconds: float) -> None:
+        if seconds:
+            await sleep(seconds)
 
-    def _is_retried(self, state: RetryCallState) -> bool:
-        if state.outcome is None or state.outcome.failed:
-            return False
-        outcome = state.outcome.result()
-        decision = self._decide(outcome) if isinstance(outcome, Failure) else None
-        if not isinstance(decision, Wait):
-            return False
-        self._wait = decision.seconds
-        return True
-
-    def _seconds(self, _: RetryCallState) -> float:
-        return self._wait
+    retrying = AsyncRetrying(
+        retry=retry_if_result(is_retried), wait=seconds_to_wait, stop=stop_never, sleep=pause
+    )
+    return await retrying(attempt)

@@ -1,21 +1,40 @@
-"""What a failed exchange means: httpx's transport errors as ours, with what is certain about the request."""
+"""What a failed attempt means: refusals and transport errors as errors of ours, and what is certain."""
 
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import httpx
 
 from cloudplatform_async._connections.exceptions import (
     ClosedBeforeSendingError,
+    ProxyRefusalError,
     StaleConnectionError,
     TransportClosedError,
 )
-from cloudplatform_async._protocol.retries import Failure
+from cloudplatform_async._protocol.rate_limits import exhausted_for
+from cloudplatform_async._protocol.responses import Answer, status_error
+from cloudplatform_async._protocol.retries import Failure, is_transient
+from cloudplatform_async._runtime.clock import Clock
 from cloudplatform_async.errors import APIConnectionError, APITimeoutError
 
 _NO_CONNECTION = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
 _NOT_SENT = (*_NO_CONNECTION, httpx.PoolTimeout, ClosedBeforeSendingError)
-_FINAL = (httpx.PoolTimeout, TransportClosedError, httpx.UnsupportedProtocol, httpx.LocalProtocolError)
+_FINAL = (
+    httpx.PoolTimeout,
+    ProxyRefusalError,
+    TransportClosedError,
+    httpx.UnsupportedProtocol,
+    httpx.LocalProtocolError,
+)
+
+
+def refusal(answer: Answer, clock: Clock, secrets: Iterable[str]) -> Failure:
+    """Make the failure of an answer that is not a success."""
+    now = clock.wall()
+    error = status_error(answer, now=now, secrets=secrets)
+    if error.status_code == 429 and error.retry_after is None:
+        error.retry_after = exhausted_for(answer.headers, now)
+    return Failure(error, transient=is_transient(error))
 
 
 def failure_of(error: httpx.TransportError, origin: str) -> Failure:
@@ -44,7 +63,9 @@ def _message(error: httpx.TransportError, origin: str) -> str:
     if _is_certificate_failure(error):
         return f"The certificate of {origin} is not trusted ({error}); see PooledTransport(verify=…)."
     if isinstance(error, httpx.ConnectTimeout):
-        return f"Connecting to {origin} took too long; check base_url, the network, or Timeouts(connect=…)."
+        return f"Connecting to {origin} took too long ({error}); check the network, or Timeouts(connect=…)."
+    if isinstance(error, httpx.ProxyError):
+        return f"Could not connect to {origin} through a proxy ({error}); check proxy= or the environment."
     if isinstance(error, _NO_CONNECTION):
         return f"Could not connect to {origin} ({error}); check base_url and the network."
     if isinstance(error, httpx.TimeoutException):
@@ -66,7 +87,7 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 def without_secrets(error: httpx.TransportError) -> httpx.TransportError:
     """Take away what holds credentials: the request, and the frames of the libraries below."""
-    error.request = httpx.Request("GET", "")
+    error.request = httpx.Request("GET", "")  # a transport of the user's may have set its own
     for link in list(_chain(error)):
         link.__traceback__ = None
     return error

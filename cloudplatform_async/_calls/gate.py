@@ -6,7 +6,7 @@ from weakref import WeakKeyDictionary
 import anyio
 from msgspec import Struct, field
 
-from cloudplatform_async._calls.flight import Flight
+from cloudplatform_async._calls.progress import Progress
 from cloudplatform_async._protocol.pacing import Pace
 from cloudplatform_async._protocol.rate_limits import exhausted_for
 from cloudplatform_async._protocol.responses import Answer
@@ -47,7 +47,7 @@ class Lane(Struct, eq=False):
         """Tell whether nobody waits."""
         return not self._queue
 
-    async def enter(self, flight: Flight) -> None:
+    async def enter(self, flight: Progress) -> None:
         """Wait for this call's turn.
 
         Raises:
@@ -86,7 +86,7 @@ class Lane(Struct, eq=False):
         if self._queue:
             next(iter(self._queue)).ring()
 
-    def _refuse_impatient(self, flight: Flight) -> float:
+    def _refuse_impatient(self, flight: Progress) -> float:
         """Tell how long the first has to wait, which must not be longer than the call may."""
         now = flight.clock.monotonic()
         wait, closure = self.pace.wait(now), self.pace.closure(now)
@@ -110,7 +110,7 @@ class Gate:
         self._was_throttled = False  # until then there is nothing to look for
         self._lanes: WeakKeyDictionary[object, dict[str, Lane]] = WeakKeyDictionary()
 
-    async def enter(self, flight: Flight) -> None:
+    async def enter(self, flight: Progress) -> None:
         """Let a call pass, at once unless its group is throttled.
 
         Raises:
@@ -120,12 +120,12 @@ class Gate:
         if lane is not None:
             await lane.enter(flight)
 
-    def lets_leave(self, flight: Flight) -> bool:
+    def lets_leave(self, flight: Progress) -> bool:
         """Tell whether a call that entered may still be sent, now that a connection is free for it."""
         lane = self._find(flight)
         return lane is None or (lane is flight.lane and not lane.pace.closure(flight.clock.monotonic()))
 
-    def learn(self, flight: Flight, outcome: Answer | Failure) -> None:
+    def learn(self, flight: Progress, outcome: Answer | Failure) -> None:
         """Take in what the server answered to a call."""
         now = flight.clock.monotonic()
         if isinstance(outcome, Failure):
@@ -137,7 +137,7 @@ class Gate:
         if seconds := exhausted_for(outcome.headers, flight.clock.wall()):
             self._open(flight).close(now, seconds)
 
-    def _refuse(self, flight: Flight, now: float, seconds: float | None) -> None:
+    def _refuse(self, flight: Progress, now: float, seconds: float | None) -> None:
         """Close a lane for as long as the server says, else once for all calls that were refused together."""
         lane = self._open(flight)
         if seconds is None:
@@ -145,13 +145,13 @@ class Gate:
             seconds = flight.clock.uniform(0.0, backoff(flight.policy, len(flight.failures))) if news else 0.0
         lane.refuse(now, seconds, flight.departed)
 
-    def _open(self, flight: Flight) -> Lane:
+    def _open(self, flight: Progress) -> Lane:
         self._was_throttled = True
         return self._lanes.setdefault(flight.identity, {}).setdefault(
             flight.call.group, Lane(flight.call.group)
         )
 
-    def _find(self, flight: Flight) -> Lane | None:
+    def _find(self, flight: Progress) -> Lane | None:
         if not self._was_throttled:
             return None
         lanes = self._lanes.get(flight.identity, {})

@@ -7,16 +7,19 @@ from math import inf
 from typing import Any, TypeVar
 from uuid import uuid4
 
+import httpx
 from msgspec import Struct
 from msgspec.structs import replace
 
-from cloudplatform_async._calls.exchange import Exchange, refusal
-from cloudplatform_async._calls.flight import Flight
+from cloudplatform_async._calls.failures import failure_of, refusal
+from cloudplatform_async._calls.messages import Messages
+from cloudplatform_async._calls.progress import Progress
 from cloudplatform_async._calls.state import SharedState
-from cloudplatform_async._connections.departure import Departure
-from cloudplatform_async._connections.wire_headers import RawHeaders
+from cloudplatform_async._connections.connection import Lease
+from cloudplatform_async._connections.messages import RawHeaders
 from cloudplatform_async._oauth.authentication import Authentication
 from cloudplatform_async._protocol.calls import Call
+from cloudplatform_async._protocol.content_coding import packed_limit
 from cloudplatform_async._protocol.encoding import merged
 from cloudplatform_async._protocol.idempotency import choose_key
 from cloudplatform_async._protocol.responses import Answer
@@ -43,14 +46,14 @@ class Sender(Struct, eq=False, kw_only=True):
     Attributes:
         state: Shared with the other views.
         authentication: Puts credentials on each attempt.
-        exchange: Builds requests and sends them.
+        messages: Writes requests and reads responses.
         timeouts: Of a call that brings none.
         retries: When a call is tried again.
     """
 
     state: SharedState
     authentication: Authentication
-    exchange: Exchange
+    messages: Messages
     timeouts: Timeouts
     retries: RetryPolicy
 
@@ -60,20 +63,9 @@ class Sender(Struct, eq=False, kw_only=True):
         Raises:
             CloudPlatformError: Signed with the attempts, the key and the outcome of the whole call.
         """
-        now = self.state.enter()
-        flight = self._board(call)
-        self.state.counters.in_flight += 1
-        try:
-            return self._arrive(flight, call, await self._settle(flight, now))
-        except CloudPlatformError as error:
-            flight.sign(error)
-            raise
-        finally:
-            self.state.counters.in_flight -= 1
-
-    def _board(self, call: Call[T]) -> Flight:
+        now = await self.state.enter()
         clock = CLOCK.get()
-        return Flight(
+        progress = Progress(
             call=call,
             identity=self.authentication.identity,
             clock=clock,
@@ -81,84 +73,123 @@ class Sender(Struct, eq=False, kw_only=True):
             timeouts=call.timeouts or self.timeouts,
             started=clock.monotonic(),
             key=choose_key(call.method, call.idempotency_key, _new_key),
-            request_id=self.exchange.request_id_of(call) or os.urandom(16).hex(),
+            request_id=self.messages.request_id_of(call) or os.urandom(16).hex(),
         )
+        self.state.counters.in_flight += 1
+        try:
+            return self._response(progress, call, await self._settled(progress, now))
+        except CloudPlatformError as error:
+            progress.sign(error)
+            raise
+        finally:
+            self.state.counters.in_flight -= 1
 
-    async def _settle(self, flight: Flight, now: float) -> Answer:
+    async def _settled(self, progress: Progress, now: float) -> Answer:
         """Attempt the call until it succeeds, its deadline passes, or nothing more is worth trying."""
-        total = flight.timeouts.total
+        total = progress.timeouts.total
         outcome: Answer | Failure | None = None
         with self.state.call_scope(inf if total is None else now + total):
-            first = await self._attempt(flight)
-            outcome = first if isinstance(first, Answer) else await self._attempt_again(flight, first)
+            outcome = await self._attempt(progress)
+            if isinstance(outcome, Failure) and outcome.wait is not None:
+                # Loaded when the client was made: an import of the package is to stay light.
+                from cloudplatform_async._calls.attempts import until_settled
+
+                failure, outcome = outcome, None
+                if failure.wait:
+                    await progress.clock.sleep(failure.wait)
+                outcome = await until_settled(partial(self._attempt, progress), progress.clock.sleep)
         if outcome is None:
-            raise self._interrupted(flight) from (flight.failures[-1].error if flight.failures else None)
+            raise self._interrupted(progress) from progress.last_error
         if isinstance(outcome, Failure):
             raise outcome.error
         return outcome
 
-    async def _attempt_again(self, flight: Flight, first: Failure) -> Answer | Failure:
-        # Loaded when the client was made: an import of the package is to stay light.
-        from cloudplatform_async._calls.attempts import until_settled
-
-        attempt, decide = partial(self._attempt, flight), partial(flight.decide, self.state.budget)
-        return await until_settled(first, attempt, decide, flight.clock.sleep)
-
-    def _interrupted(self, flight: Flight) -> CloudPlatformError:
+    def _interrupted(self, progress: Progress) -> CloudPlatformError:
         if self.state.closed:
             return ClientStateError("The client was closed while this call was under way.")
-        return APITimeoutError(f"The call did not end within its timeout of {flight.timeouts.total:g} s.")
+        return APITimeoutError(f"The call did not end within its timeout of {progress.timeouts.total:g} s.")
 
-    async def _attempt(self, flight: Flight) -> Answer | Failure:
-        """Send once, unless the retry budget is spent, and learn from what came back."""
-        if last := flight.unaffordable(self.state.budget):
+    async def _attempt(self, progress: Progress) -> Answer | Failure:
+        """Send once, unless the retry budget is spent; a failure comes back with what follows it."""
+        if last := progress.unaffordable(self.state.budget):
             return last
         try:
-            outcome = await self._exchange(flight)
+            outcome = await self._sent(progress)
         except RateLimitError as error:  # the gate's: the server itself was not asked
-            return flight.note(Failure(error, transient=False))
+            outcome = Failure(error, transient=False)
         if isinstance(outcome, Answer):
             return outcome
-        if was_deleted(flight.call.method, outcome.error, flight.outcome):
+        if was_deleted(progress.call.method, outcome.error, progress.outcome):
             return Answer(204, {}, b"")
-        return flight.note(outcome)
+        return progress.settle(outcome, self.state.budget)
 
-    async def _exchange(self, flight: Flight) -> Answer | Failure:
-        """Pass the gate, put credentials on, send; again from the gate where it closed meanwhile."""
-        gate, departure = self.state.gate, _Departure(self.state, flight)
+    async def _sent(self, progress: Progress) -> Answer | Failure:
+        """Acquire a connection, pass the gate, put credentials on, send, and judge what comes back.
+
+        What has to wait at the gate or for credentials lets go of the connection meanwhile: others may
+        need it, the token's own request first of all.
+        """
+        gate, scope = self.state.gate, progress.call.scope
+        credentials: RawHeaders | None = None
         while True:
-            await gate.enter(flight)
-            credentials = await self.authentication.headers(flight.call.scope)
-            outcome = await self.exchange.run(flight, credentials, departure)
-            if outcome is not None:
-                break
-        flight.under_way = False
-        if isinstance(outcome, Answer) and not outcome.is_success:
-            outcome = refusal(outcome, flight.clock, self._secrets(flight, credentials))
-        gate.learn(flight, outcome)
-        return await self._renewed(flight, outcome, credentials)
+            try:
+                lease = await self.state.connections.acquire(
+                    progress.timeouts.pool, fresh=progress.wants_fresh
+                )
+            except httpx.TransportError as error:
+                return failure_of(error, self.messages.base.origin)
+            try:
+                if gate.lets_leave(progress):
+                    if credentials is None:
+                        credentials = self.authentication.headers_now(scope)
+                    if credentials is not None:
+                        outcome = await self._exchanged(progress, lease, credentials)
+                        break
+            finally:
+                await lease.release()
+            await gate.enter(progress)
+            credentials = await self.authentication.headers(scope)
+        gate.learn(progress, outcome)
+        return await self._renewed(progress, outcome, credentials)
 
-    def _secrets(self, flight: Flight, credentials: RawHeaders) -> tuple[str, ...]:
+    async def _exchanged(self, progress: Progress, lease: Lease, credentials: RawHeaders) -> Answer | Failure:
+        """Send one request on a lease, and judge its answer."""
+        self.state.counters.attempts += 1
+        self.state.counters.retries += progress.attempts > 0
+        progress.begin_attempt(lease)
+        request = self.messages.request(progress, credentials)
+        try:
+            response = await lease.exchange(request, packed_limit(self.messages.limit))
+        except httpx.TransportError as error:
+            progress.end_attempt(broken=True)
+            return failure_of(error, self.messages.base.origin)
+        progress.end_attempt(broken=False)
+        answer = self.messages.answer(response)
+        if answer.is_success:
+            return answer
+        return refusal(answer, progress.clock, self._secrets(progress, credentials))
+
+    def _secrets(self, progress: Progress, credentials: RawHeaders) -> tuple[str, ...]:
         """Collect what an error must not repeat: credentials, and header values of the user."""
-        given = merged(self.exchange.headers, flight.call.headers)
+        given = merged(self.messages.headers, progress.call.headers)
         values = (value for _, value in given if len(value) >= _SHORTEST_SECRET)
         return (*self.authentication.secrets(credentials), *values)
 
     async def _renewed(
-        self, flight: Flight, outcome: Answer | Failure, credentials: RawHeaders
+        self, progress: Progress, outcome: Answer | Failure, credentials: RawHeaders
     ) -> Answer | Failure:
         """After a 401, refresh the token once and have the call sent again at once."""
         if isinstance(outcome, Answer):
             return outcome
         self.state.counters.throttled += outcome.error.status_code == 429
-        if outcome.error.status_code != 401 or flight.renewed:
+        if outcome.error.status_code != 401 or progress.renewed:
             return outcome
-        flight.renewed = await self.authentication.renew(credentials)
-        return replace(outcome, immediate=flight.renewed)
+        progress.renewed = await self.authentication.renew(credentials)
+        return replace(outcome, immediate=progress.renewed)
 
-    def _arrive(self, flight: Flight, call: Call[T], answer: Answer) -> APIResponse[T]:
+    def _response(self, progress: Progress, call: Call[T], answer: Answer) -> APIResponse[T]:
         """Decode a success."""
-        self.state.budget.succeed(flight.spent)
+        self.state.budget.succeed(progress.spent)
         replayed = answer.headers.get("idempotency-replayed", "").lower() == "true"
         self.state.counters.replayed += replayed
         data, meta = _decoded(call, answer)
@@ -166,37 +197,13 @@ class Sender(Struct, eq=False, kw_only=True):
             data=data,
             status_code=answer.status,
             headers=answer.headers,
-            request_id=answer.headers.get("x-request-id", flight.request_id),
+            request_id=answer.headers.get("x-request-id", progress.request_id),
             meta=meta,
-            attempts=flight.attempts,
-            elapsed=flight.clock.monotonic() - flight.started,
-            idempotency_key=flight.key,
+            attempts=progress.attempts,
+            elapsed=progress.clock.monotonic() - progress.started,
+            idempotency_key=progress.key,
             replayed=replayed,
         )
-
-
-class _Departure(Departure):
-    """Holds a call back where its group was closed while it waited for a connection, and counts it if not."""
-
-    __slots__ = ("_flight", "_state")
-
-    def __init__(self, state: SharedState, flight: Flight) -> None:
-        super().__init__()
-        self._state = state
-        self._flight = flight
-
-    def may_leave(self) -> bool:
-        state, flight = self._state, self._flight
-        if not state.gate.lets_leave(flight):
-            return False
-        flight.departed = flight.clock.monotonic()
-        state.counters.attempts += 1
-        state.counters.retries += flight.attempts > 0
-        flight.attempts += 1
-        return True
-
-    def leaves(self) -> None:
-        self._flight.leave()
 
 
 def _decoded(call: Call[T], answer: Answer) -> tuple[T, Mapping[str, Any]]:

@@ -1,4 +1,4 @@
-"""The failures that httpx has no name for: a connection gone stale, a transport that is closed."""
+"""The failures that httpx has no name for."""
 
 import httpx
 
@@ -6,9 +6,13 @@ import httpx
 class StaleConnectionError(httpx.ReadError):
     """A reused connection was closed by the server before any byte of this answer came.
 
-    Transports raise it in place of httpx's own error, so that the retry loop can send a safe call
-    again at once on a fresh connection (RFC 9110 §9.2.2, RFC 9112 §9.3.1).
+    It takes the place of httpx's own error, so that a safe call can be sent again at once on a fresh
+    connection (RFC 9110 §9.2.2, RFC 9112 §9.3.1).
     """
+
+
+class ProxyRefusalError(httpx.ProxyError):
+    """A proxy said no to CONNECT, with 403 or 407; asking again changes nothing."""
 
 
 class TransportClosedError(httpx.CloseError):

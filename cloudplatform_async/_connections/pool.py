@@ -1,102 +1,240 @@
-"""The default transport: httpx's own connections, at a cost per request that hardly grows."""
+"""Hands out connections: a lease is a permit first, then a connection, and gives both back."""
 
-import importlib.util
-import ssl
-from pathlib import Path
+from collections import OrderedDict, deque
+from collections.abc import Callable
 
 import httpx
 
-from cloudplatform_async._connections.admission import Admission
-from cloudplatform_async._connections.httpx_slot import HttpxSlot
-from cloudplatform_async._connections.proxies import Proxies
-from cloudplatform_async._connections.slot_pool import SlotPool
-from cloudplatform_async._connections.slots import Origin, Slot
-from cloudplatform_async._connections.tls import TLSSettings
+from cloudplatform_async._connections.connection import Connection, Connections, Lease, Route
+from cloudplatform_async._connections.exceptions import TransportClosedError
+from cloudplatform_async._connections.messages import Origin, Request, Response
+from cloudplatform_async._connections.permits import Permits
+from cloudplatform_async._runtime.clock import CLOCK
 from cloudplatform_async.settings import PoolLimits
 
 
-class PooledTransport(httpx.AsyncBaseTransport):
-    """An httpx transport for asyncio and trio whose cost hardly grows with the requests in flight.
+class IdleConnections:
+    """The connections at rest, found by route (last used first) and by age (oldest first), all in O(1)."""
 
-    Each connection is an ``httpx.AsyncHTTPTransport`` of its own, so that httpx's instrumentation and
-    mocks see the traffic. Requests wait in a fair queue, the connection used last is used first, and a
-    connection whose request was interrupted is closed, never used again.
+    __slots__ = ("_by_age", "_by_route")
 
-    A request's ``extensions`` may hold ``timeout`` (seconds for ``connect``, ``read``, ``write`` and
-    ``pool``; ``pool`` bounds the wait in the queue) and ``fresh`` (true: use no kept connection).
+    def __init__(self) -> None:
+        self._by_age: OrderedDict[Connection, Route] = OrderedDict()
+        self._by_route: dict[Route, deque[Connection]] = {}
+
+    def __len__(self) -> int:
+        return len(self._by_age)
+
+    def put(self, connection: Connection, route: Route, now: float) -> None:
+        """Lay a connection to rest at ``now`` (monotonic seconds)."""
+        connection.idle_since = now
+        self._by_age[connection] = route
+        stack = self._by_route.get(route)
+        if stack is None:
+            stack = self._by_route[route] = deque()
+        stack.append(connection)
+
+    def take(self, route: Route) -> Connection | None:
+        """Take the one of a route that was used last."""
+        stack = self._by_route.get(route)
+        if stack is None:
+            return None
+        connection = stack.pop()
+        self._forget(connection, route, stack)
+        return connection
+
+    def take_oldest(
+        self, route: Route | None = None, *, idle_before: float | None = None
+    ) -> Connection | None:
+        """Take the one that has been idle for longest.
+
+        Args:
+            route: Only of this one.
+            idle_before: Only if it has been idle since then, or longer (monotonic seconds).
+        """
+        stack = self._by_route.get(route) if route is not None else None
+        oldest = stack[0] if stack else None if route is not None else next(iter(self._by_age), None)
+        if oldest is None or (idle_before is not None and oldest.idle_since > idle_before):
+            return None
+        # The oldest of all is also the oldest of its own route, so it lies at the bottom there.
+        route = self._by_age[oldest]
+        stack = self._by_route[route]
+        stack.popleft()
+        self._forget(oldest, route, stack)
+        return oldest
+
+    def _forget(self, connection: Connection, route: Route, stack: deque[Connection]) -> None:
+        del self._by_age[connection]
+        if not stack:
+            del self._by_route[route]
+
+
+class Pool(Connections):
+    """Connections behind a fair queue, at a cost per request that hardly grows with their number.
+
+    A lease covers every socket that is opened or closed for it, so that there are never more sockets
+    than permits. Nothing runs in the background: expired connections are closed in passing.
 
     Args:
         limits: How many sockets there may be, and how long an idle one is kept.
-        verify: ``True``, ``False``, a file or folder of trusted certificates, or an ``ssl.SSLContext``.
-        proxy: The URL of a proxy for every request.
-        trust_env: Whether to follow HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, NO_PROXY (not for the loopback),
-            SSL_CERT_FILE and SSL_CERT_DIR.
-
-    Raises:
-        cloudplatform_async.ConfigurationError: A proxy or a path cannot be used.
-
-    Example:
-        >>> transport = PooledTransport(limits=PoolLimits(max_connections=20))
-        >>> transport.connections
-        0
+        route: Says how a request to an origin travels now.
+        connect: Makes a connection, yet unopened.
     """
 
-    announces_departures = True
+    opens_sockets = True
 
     def __init__(
-        self,
-        *,
-        limits: PoolLimits = PoolLimits(),  # noqa: B008 - frozen
-        verify: bool | str | Path | ssl.SSLContext = True,
-        proxy: str | httpx.URL | None = None,
-        trust_env: bool = True,
+        self, limits: PoolLimits, route: Callable[[Origin], Route], connect: Callable[[Route], Connection]
     ) -> None:
-        self._tls = TLSSettings(verify, trust_env=trust_env)
-        self._proxies = Proxies(proxy, trust_env=trust_env, schemes=_proxy_schemes())
-        self._pool = SlotPool(limits, self._open_slot)
-        # httpx loads httpcore with its first transport: now, and not while calls wait.
-        httpx.AsyncHTTPTransport(verify=self._tls.context_for("http"))
+        self.is_closed = False
+        self._limits = limits
+        self._route = route
+        self._connect = connect
+        self._begin()
 
-    @property
-    def admission(self) -> Admission:
-        """The queue for connections, in which the client's calls wait before their requests are made."""
-        return self._pool.admission
+    def _begin(self) -> None:
+        self._permits = Permits(self._limits.max_connections)
+        self._idle = IdleConnections()
+        self._busy: set[Connection] = set()
 
-    @property
-    def connections(self) -> int:
-        """Connections open or being opened, idle ones included."""
-        return self._pool.connections
+    def count(self) -> tuple[int, int]:
+        return len(self._busy) + len(self._idle), self._permits.waiting
 
-    @property
-    def waiting(self) -> int:
-        """Requests in the queue for a connection."""
-        return self._pool.waiting
+    async def acquire(self, timeout: float | None, *, fresh: bool = False) -> "PooledLease":
+        permits = self._permits
+        if not permits.take():
+            await permits.acquire(timeout)
+        return PooledLease(self, permits, fresh=fresh)
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send one request; the response's stream gives the raw bytes, still compressed.
+    async def check_out(self, origin: Origin, *, fresh: bool) -> tuple[Route, Connection]:
+        """Find a connection for a lease, or make one."""
+        now = CLOCK.get().monotonic()
+        await self._sweep(now)
+        route = self._route(origin)
+        if not fresh:
+            while (connection := self._idle.take(route)) is not None:
+                if connection.is_usable():
+                    self._busy.add(connection)
+                    return route, connection
+                await connection.aclose()
+        while self._permits.in_use + len(self._idle) > self._limits.max_connections:
+            if (oldest := self._idle.take_oldest()) is not None:
+                await oldest.aclose()
+        connection = self._connect(route)
+        self._busy.add(connection)
+        return route, connection
 
-        Raises:
-            StaleConnectionError: A kept connection broke before the answer's header was there.
-            httpx.PoolTimeout: No connection came free in time; nothing was sent.
-            httpx.TransportError: Any other failure of the network, or of a transport that is closed.
-        """
-        return await self._pool.send(request)
+    async def check_in(self, route: Route, connection: Connection) -> None:
+        """Take a connection back; one that may not carry another request is closed."""
+        try:
+            if self.is_closed or not connection.is_reusable:
+                await connection.aclose()
+                return
+        finally:
+            self._busy.discard(connection)
+        now = CLOCK.get().monotonic()
+        self._idle.put(connection, route, now)
+        await self._sweep(now)
+
+    async def drop_as_old_as(self, route: Route, failed: Connection) -> None:
+        """Close the idle ones that were last used no later than one that failed: they may be as dead."""
+        while (old := self._idle.take_oldest(route, idle_before=failed.idle_since)) is not None:
+            await old.aclose()
+
+    async def _sweep(self, now: float) -> None:
+        expiry = self._limits.keepalive_expiry
+        while expiry is not None and (old := self._idle.take_oldest(idle_before=now - expiry)) is not None:
+            await old.aclose()
+
+    def renew(self) -> "Pool":
+        left = Pool(self._limits, self._route, self._connect)
+        left._permits, left._idle, left._busy = self._permits, self._idle, self._busy
+        self._begin()
+        return left
+
+    def abandon(self) -> None:
+        self.is_closed = True
+        while (connection := self._idle.take_oldest()) is not None:
+            connection.abandon()
+        for connection in self._busy:
+            connection.abandon()
+        self._busy.clear()
 
     async def aclose(self) -> None:
-        """Close all connections at once; requests in flight or queued end with ``httpx.CloseError``."""
-        await self._pool.aclose()
-
-    def _open_slot(self, url: httpx.URL, origin: Origin) -> Slot:
-        tls = self._tls.context_for(url.scheme)
-        return HttpxSlot(origin, tls, self._proxy_for(url))
-
-    def _proxy_for(self, url: httpx.URL) -> httpx.Proxy | None:
-        proxy = self._proxies.find(url)
-        if proxy is None:
-            return None
-        return httpx.Proxy(proxy, ssl_context=self._tls.context if proxy.scheme == "https" else None)
+        self.is_closed = True
+        self._permits.close()
+        error = TransportClosedError("The transport was closed while the request was in flight.")
+        for connection in list(self._busy):
+            connection.interrupt(error)
+        while (idle := self._idle.take_oldest()) is not None:
+            await idle.aclose()
 
 
-def _proxy_schemes() -> frozenset[str]:
-    socks = ("socks5", "socks5h") if importlib.util.find_spec("socksio") else ()
-    return frozenset(("http", "https", *socks))
+class PooledLease(Lease):
+    """A permit of a pool, and the connection that was found for it."""
+
+    __slots__ = ("_connection", "_fresh", "_permits", "_pool", "_route", "reused", "sent")
+
+    def __init__(self, pool: Pool, permits: Permits, *, fresh: bool) -> None:
+        self._pool = pool
+        self._permits: Permits | None = permits
+        self._fresh = fresh
+        self._route: Route | None = None
+        self._connection: Connection | None = None
+        self.sent = self.reused = False
+
+    async def exchange(self, request: Request, limit: int) -> Response:
+        response = await self.open(request)
+        chunks: list[bytes] = []
+        size = 0
+        while size <= limit and (chunk := await self.read()):
+            chunks.append(chunk)
+            size += len(chunk)
+        body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        return Response(response.status, response.headers, body[: limit + 1])
+
+    async def open(self, request: Request) -> Response:
+        """Send a request and wait for the beginning of its answer."""
+        self.sent = self.reused = False
+        self._route, connection = await self._pool.check_out(request.origin, fresh=self._fresh)
+        self._connection = connection
+        self.reused = connection.used
+        try:
+            if not connection.used:
+                await connection.open(request)
+            return await connection.send(request)
+        except httpx.TransportError as error:
+            failure = await self._failure(error)
+        finally:
+            self.sent = connection.sent
+        raise failure
+
+    async def read(self) -> bytes:
+        """Give the next piece of the answer's body; nothing after the last."""
+        if self._connection is None:
+            raise httpx.StreamClosed
+        try:
+            return await self._connection.read()
+        except httpx.TransportError as error:
+            failure = await self._failure(error)
+        raise failure
+
+    async def _failure(self, error: httpx.TransportError) -> httpx.TransportError:
+        pool, connection, route = self._pool, self._connection, self._route
+        if connection is not None and route is not None and self.reused:
+            await pool.drop_as_old_as(route, connection)
+        if pool.is_closed and not isinstance(error, TransportClosedError):
+            closed = TransportClosedError("The transport was closed while the request was in flight.")
+            closed.__cause__ = error
+            return closed
+        return error
+
+    async def release(self) -> None:
+        connection, permits = self._connection, self._permits
+        self._connection = self._permits = None
+        try:
+            if connection is not None and self._route is not None:
+                await self._pool.check_in(self._route, connection)
+        finally:
+            if permits is not None:
+                permits.release()

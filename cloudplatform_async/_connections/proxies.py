@@ -1,70 +1,124 @@
-"""Decides which proxy, if any, a request goes through."""
+"""Decides which proxy, if any, a request goes through (API contract §8)."""
 
-import ipaddress
+import re
+from importlib.util import find_spec
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from urllib.request import getproxies
-from urllib.request import proxy_bypass_environment as is_bypassed  # type: ignore[attr-defined]  # not in typeshed
 
 import httpx
 
-from cloudplatform_async._connections.slots import HIGHEST_PORT
+from cloudplatform_async._connections.messages import HIGHEST_PORT, Origin
+from cloudplatform_async.errors import ConfigurationError
+
+_SOCKS = frozenset({"socks5", "socks5h"})
+_SCHEMES = frozenset({"http", "https"}) | _SOCKS
+_MOST_REMEMBERED = 256  # origins
 
 
 class Proxies:
     """The proxy given, or those of the environment as it was at construction.
 
     An explicit proxy takes every request. Those of the environment (HTTP_PROXY, HTTPS_PROXY and
-    ALL_PROXY) leave out the hosts of NO_PROXY, and always the loopback.
+    ALL_PROXY) leave out the hosts of NO_PROXY, and always the loopback; each is judged when a request
+    would go through it.
 
     Args:
         proxy: A proxy's URL, or ``None``.
         trust_env: Whether to read the environment when ``proxy`` is ``None``.
-        schemes: The proxy schemes that the transport can speak.
 
     Raises:
-        cloudplatform_async.ConfigurationError: A URL cannot be used. The message holds no credentials.
+        cloudplatform_async.ConfigurationError: ``proxy`` cannot be used. The message holds no credentials.
     """
 
-    __slots__ = ("_by_scheme", "_explicit", "_no_proxy")
+    __slots__ = ("_environment", "_explicit", "_known", "_no_proxy")
 
-    def __init__(self, proxy: str | httpx.URL | None, *, trust_env: bool, schemes: frozenset[str]) -> None:
-        self._explicit = None if proxy is None else _parse(proxy, "proxy", schemes)
-        found = getproxies() if proxy is None and trust_env else {}
-        self._no_proxy = {"no": found.get("no", "")}
-        self._by_scheme = {
-            scheme: _parse(found[scheme], f"{scheme.upper()}_PROXY", schemes)
-            for scheme in ("http", "https", "all")
-            if found.get(scheme)
-        }
+    def __init__(self, proxy: str | httpx.URL | None, *, trust_env: bool) -> None:
+        self._explicit = None if proxy is None else _parsed(str(proxy), "proxy")
+        self._environment = getproxies() if proxy is None and trust_env else {}
+        self._no_proxy = re.split(r"[,\s]+", self._environment.get("no", "").lower().strip(", \t"))
+        self._known: dict[Origin, httpx.URL | None] = {}
 
-    def find(self, url: httpx.URL) -> httpx.URL | None:
-        """The URL of the proxy for a request, credentials included, or ``None`` to go there directly."""
-        if self._explicit is not None or not self._by_scheme:
+    def find(self, origin: Origin) -> httpx.URL | None:
+        """Give the URL of the proxy for a request, credentials included, or ``None`` to go there directly.
+
+        Raises:
+            cloudplatform_async.ConfigurationError: A proxy of the environment cannot be used.
+        """
+        if self._explicit is not None or not self._environment:
             return self._explicit
-        if is_loopback(url.host) or is_bypassed(url.netloc.decode("ascii"), self._no_proxy):
+        if origin not in self._known:
+            if len(self._known) >= _MOST_REMEMBERED:
+                self._known.clear()
+            self._known[origin] = self._found(origin)
+        return self._known[origin]
+
+    def _found(self, origin: Origin) -> httpx.URL | None:
+        if is_loopback(origin.host) or any(_names(entry, origin) for entry in self._no_proxy):
             return None
-        return self._by_scheme.get(url.scheme) or self._by_scheme.get("all")
+        for name in (origin.scheme, "all"):
+            if text := self._environment.get(name):
+                return _parsed(text, f"{name.upper()}_PROXY")
+        return None
 
 
-def is_loopback(host: str) -> bool:
-    """Whether a host is this machine by its name alone (RFC 6761 §6.3, RFC 5735 §3, RFC 4291 §2.5.3)."""
-    if host == "localhost" or host.endswith(".localhost"):
+def _names(entry: str, origin: Origin) -> bool:
+    """Tell whether an entry of NO_PROXY names an origin, in any of the forms that are in use."""
+    if entry == "*":
         return True
+    if entry.startswith("[") or entry.count(":") == 1:
+        entry, port = _split(entry)
+        if port not in (None, origin.port):
+            return False
+    if (address := _address(origin.host)) is not None:
+        return _holds(entry, address)
+    name = entry.removeprefix("*").strip(".")
+    return bool(name) and f".{origin.host.lower().rstrip('.')}".endswith(f".{name}")
+
+
+def _split(entry: str) -> tuple[str, int | None]:
+    host, _, port = entry.removeprefix("[").replace("]", "").rpartition(":") if not entry.endswith("]") else (
+        entry.strip("[]"), "", ""
+    )  # fmt: skip
+    return host, int(port) if port.isdecimal() else None
+
+
+def _holds(entry: str, address: IPv4Address | IPv6Address) -> bool:
     try:
-        return ipaddress.ip_address(host).is_loopback
+        return address in ip_network(entry, strict=False)
     except ValueError:
         return False
 
 
-def _parse(proxy: str | httpx.URL, option: str, schemes: frozenset[str]) -> httpx.URL:
-    text = str(proxy)
+def _address(host: str) -> IPv4Address | IPv6Address | None:
     try:
-        url = httpx.URL(text if "://" in text else f"http://{text}")
+        address = ip_address(host)
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return mapped or address
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine by its name alone (RFC 6761 §6.3, RFC 5735 §3, RFC 4291 §2.5.3)."""
+    if (address := _address(host)) is not None:
+        return address.is_loopback
+    name = host.lower().rstrip(".")
+    return name == "localhost" or name.endswith(".localhost")
+
+
+def _parsed(text: str, option: str) -> httpx.URL:
+    text = text if "://" in text else f"http://{text}"
+    text = re.sub("^socks://", "socks5://", text, flags=re.IGNORECASE)  # as GNOME writes it
+    try:
+        url = httpx.URL(text)
     except httpx.InvalidURL:
         url = httpx.URL()
-    if url.scheme in schemes and url.host and (url.port or 0) <= HIGHEST_PORT:
-        return url
-    from cloudplatform_async.errors import ConfigurationError
-
-    raise ConfigurationError(
-        f"{option}: not the URL of a proxy with a scheme of {', '.join(sorted(schemes))}."
-    )
+    if url.scheme not in _SCHEMES or not url.host or (url.port or 0) > HIGHEST_PORT:
+        raise ConfigurationError(
+            f"{option}: not the URL of a proxy with a scheme of {', '.join(sorted(_SCHEMES))}."
+        )
+    if url.scheme in _SOCKS and find_spec("socksio") is None:
+        raise ConfigurationError(
+            f'{option}: a SOCKS proxy needs socksio: pip install "httpx[socks]"; or name an HTTP proxy.'
+        )
+    return url

@@ -4,9 +4,7 @@ from collections import deque
 from collections.abc import Iterable
 from inspect import isawaitable
 
-import httpx
-
-from cloudplatform_async._connections.wire_headers import RawHeaders
+from cloudplatform_async._connections.connection import Connections
 from cloudplatform_async._oauth.token_endpoint import TokenEndpoint
 from cloudplatform_async._oauth.token_refresh import TokenKeeper
 from cloudplatform_async._protocol.token_answers import secrets_of
@@ -25,6 +23,8 @@ from cloudplatform_async.credentials.token_slot import AccessToken
 from cloudplatform_async.errors import TokenRefreshError
 from cloudplatform_async.settings import Timeouts
 
+RawHeaders = tuple[tuple[bytes, bytes], ...]
+
 _CARRIERS = frozenset({b"x-api-key", b"authorization"})
 _REMEMBERED = 8  # secrets that functions gave last, to be masked in what the server says
 
@@ -34,7 +34,7 @@ class Authentication:
 
     Args:
         credentials: What to speak as.
-        transport: Carries token requests too; not owned.
+        connections: Carry token requests too; not owned.
         background: Owns token refreshes.
         user_agent: Header of token requests.
         timeouts: Of the steps of a token request.
@@ -43,13 +43,15 @@ class Authentication:
     def __init__(
         self,
         credentials: Credentials,
-        transport: httpx.AsyncBaseTransport,
+        connections: Connections,
         background: Background,
         *,
         user_agent: str,
         timeouts: Timeouts | None = None,
     ) -> None:
-        endpoint = TokenEndpoint(transport=transport, user_agent=user_agent, timeouts=timeouts or Timeouts())
+        endpoint = TokenEndpoint(
+            connections=connections, user_agent=user_agent, timeouts=timeouts or Timeouts()
+        )
         self.credentials = credentials
         self._keeper = TokenKeeper(background, endpoint)
         self._given: deque[Secret] = deque(maxlen=_REMEMBERED)

@@ -20,11 +20,13 @@ class Failure(Struct, frozen=True):
         transient: Another attempt could succeed.
         immediate: The next attempt may start at once and costs nothing: the connection was stale, or
             the token has just been renewed.
+        wait: Seconds until the next attempt, once that is decided; ``None`` where there is none.
     """
 
     error: CloudPlatformError
     transient: bool
     immediate: bool = False
+    wait: float | None = None
 
 
 class Wait(Struct, frozen=True):

@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
-TURNS_TO_SEND = 4
-"""Of the event loop, until a job's request is written: one to begin, two for httpx, one for trio's order."""
+_TURNS_TO_SEND = 4  # of the event loop: one to begin, two for httpx's connections, one for trio's order
 
 
 class Job(Protocol[T_co]):
@@ -48,15 +47,10 @@ class Job(Protocol[T_co]):
 
 
 class Background:
-    """Starts jobs on the running event loop, and ends them all when the client closes.
+    """Starts jobs on the running event loop, and ends them all when the client closes."""
 
-    Args:
-        turns_to_send: Turns of the event loop after which a job's request is written, on an open connection.
-    """
-
-    def __init__(self, turns_to_send: int = TURNS_TO_SEND) -> None:
+    def __init__(self) -> None:
         self._jobs: dict[Job[Any], float] = {}
-        self._turns_to_send = turns_to_send
 
     def start(self, function: Callable[[], Awaitable[T]], *, grace: float = 0.0) -> Job[T]:
         """Start a function as a job of its own.
@@ -82,7 +76,7 @@ class Background:
         Else they would wait for a pause of whoever started them, who may work on without one.
         """
         give_way = checkpoint if running_asyncio_loop() is None else _next_turn()
-        for _ in range(self._turns_to_send):
+        for _ in range(_TURNS_TO_SEND):
             await give_way()
 
     async def aclose(self) -> None:

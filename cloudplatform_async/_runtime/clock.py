@@ -3,7 +3,6 @@
 import random
 import time
 from collections.abc import Awaitable, Callable
-from contextvars import ContextVar, Token
 
 import anyio
 from msgspec import Struct
@@ -26,27 +25,27 @@ class Clock(Struct, frozen=True, kw_only=True):
 
 
 class CurrentClock:
-    """The clock in use: the one set for a context, else the one of the whole process.
+    """The clock of the whole process: tasks and threads that run already see a change at once.
 
     Attributes:
-        process: Also seen by tasks that were started before it was put here.
+        process: The clock in use.
     """
 
     def __init__(self) -> None:
         self.process = Clock()
-        self._context: ContextVar[Clock] = ContextVar("cloudplatform_async_clock")
 
     def get(self) -> Clock:
-        """Give the clock for the code that asks."""
-        return self._context.get(self.process)
+        """Give the clock in use."""
+        return self.process
 
-    def set(self, clock: Clock) -> Token[Clock]:
-        """Use a clock in this context and in those made from it."""
-        return self._context.set(clock)
+    def set(self, clock: Clock) -> Clock:
+        """Use another clock, and give the one before."""
+        before, self.process = self.process, clock
+        return before
 
-    def reset(self, token: Token[Clock]) -> None:
+    def reset(self, before: Clock) -> None:
         """Go back to what was before a `set`."""
-        self._context.reset(token)
+        self.process = before
 
 
 CLOCK = CurrentClock()

@@ -1,13 +1,19 @@
-"""Which event loop runs here; the question loads neither asyncio nor trio."""
+"""Which event loop runs here, and what becomes of things that belong to another; loads neither kind."""
 
 import sys
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable, Generator
+from concurrent.futures import TimeoutError as TooSlowError
+from contextlib import contextmanager, suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-from anyio import current_time
+import anyio
+import anyio.to_thread
 
 if TYPE_CHECKING:
     import asyncio
+
+_PATIENCE = 5.0  # seconds for another loop to close what is its own
 
 
 def running_asyncio_loop() -> "asyncio.AbstractEventLoop | None":
@@ -30,7 +36,90 @@ def current_event_loop() -> object:
 def current_clock() -> Callable[[], float]:
     """Give the clock that the running event loop's deadlines are set by, in seconds."""
     loop = running_asyncio_loop()
-    return current_time if loop is None else loop.time
+    return anyio.current_time if loop is None else loop.time
+
+
+def has_ended(loop: object) -> bool:
+    """Tell whether an event loop will never run again."""
+    if (asyncio_loop := _asyncio_loop(loop)) is not None:
+        return asyncio_loop.is_closed()
+    import trio
+
+    token: Any = loop
+    try:
+        token.run_sync_soon(lambda: None)
+    except trio.RunFinishedError:
+        return True
+    return False
+
+
+async def close_in(loop: object, close: Callable[[], Awaitable[None]], abandon: Callable[[], None]) -> None:
+    """Close what belongs to an event loop: the running one, another, or one that has ended.
+
+    Args:
+        loop: Of asyncio or trio.
+        close: Closes everything.
+        abandon: Closes the sockets alone, before that, where trio has ended and nothing can be awaited.
+    """
+    if loop is current_event_loop():
+        await close()
+    elif (asyncio_loop := _asyncio_loop(loop)) is not None:
+        await anyio.to_thread.run_sync(_close_on_asyncio, asyncio_loop, close)
+    elif has_ended(loop):
+        abandon()
+        await close()
+    else:
+        import trio
+
+        token: Any = loop
+        await anyio.to_thread.run_sync(partial(trio.from_thread.run, close, trio_token=token))
+
+
+def _close_on_asyncio(loop: "asyncio.AbstractEventLoop", close: Callable[[], Awaitable[None]]) -> None:
+    """Wait in a thread; a loop that is at rest must not be waited for, so its work is done here."""
+    import asyncio
+
+    async def closing() -> None:
+        await close()
+
+    if loop.is_running():
+        with suppress(TooSlowError):  # it is scheduled, and done when that loop has its turn
+            asyncio.run_coroutine_threadsafe(closing(), loop).result(_PATIENCE)
+    else:
+        with at_once(loop):
+            asyncio.run(closing())
+
+
+@contextmanager
+def at_once(loop: "asyncio.AbstractEventLoop") -> Generator[None, None, None]:
+    """Run at once what an asyncio loop at rest is asked to run soon, such as the end of a transport.
+
+    asyncio closes a socket in the turn after the one in which that was asked for, and a loop that is
+    closed takes no more: its sockets would stay open, with a warning each when they are collected.
+    """
+    if loop.is_running():
+        yield
+        return
+
+    def call_soon(callback: Callable[..., object], *args: object, context: object = None) -> None:  # noqa: ARG001
+        callback(*args)
+
+    target: Any = loop
+    with suppress(AttributeError):  # uvloop's has no room for it
+        target.call_soon = call_soon
+    try:
+        yield
+    finally:
+        with suppress(AttributeError):
+            del target.call_soon
+
+
+def _asyncio_loop(loop: object) -> "asyncio.AbstractEventLoop | None":
+    if "asyncio" not in sys.modules:
+        return None
+    import asyncio
+
+    return loop if isinstance(loop, asyncio.AbstractEventLoop) else None
 
 
 def _trio_token() -> object:

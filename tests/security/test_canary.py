@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from cloudplatform_async import (
-    AiohttpTransport,
     AsyncClient,
     CloudPlatformError,
     ConfigurationError,
@@ -20,9 +19,10 @@ from cloudplatform_async import (
     Timeouts,
 )
 from cloudplatform_async.sandbox import Sandbox
+from tests.transport.servers import HttpxTransport
 
 CANARY = "cp_canary_5f2b91c7"
-TRANSPORTS = {"httpx": PooledTransport, "aiohttp": AiohttpTransport}
+TRANSPORTS = {"native": PooledTransport, "httpx": HttpxTransport}
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ from typing import Any
 import httpx
 
 from cloudplatform_async import AsyncClient
-from cloudplatform_async._connections.departure import leave
 from cloudplatform_async._connections.exceptions import StaleConnectionError
 
 Step = Callable[[httpx.Request], Awaitable[httpx.Response]] | Exception
@@ -21,8 +20,6 @@ class Scripted(httpx.AsyncBaseTransport):
         requests: That came, in order.
     """
 
-    announces_departures = True
-
     def __init__(self, *steps: Step) -> None:
         self.steps = list(steps)
         self.requests: list[httpx.Request] = []
@@ -30,8 +27,6 @@ class Scripted(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         step = self.steps.pop(0) if len(self.steps) > 1 else self.steps[0]
-        if not isinstance(step, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout):
-            leave(request)
         self.requests.append(request)
         if isinstance(step, Exception):
             raise step

@@ -11,7 +11,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import anyio
 import anyio.to_thread
@@ -19,22 +19,32 @@ import httpx
 import pytest
 import trustme
 
-from cloudplatform_async._connections.aiohttp import AiohttpTransport
-from cloudplatform_async._connections.pool import PooledTransport
+from cloudplatform_async._connections.messages import Origin, Request
+from cloudplatform_async._connections.transport import PooledTransport
+from cloudplatform_async.settings import Timeouts
 
-Transport = PooledTransport | AiohttpTransport
+Transport = PooledTransport
 Behaviour = Callable[["Peer", bytes], None]
 
 CLOSED = getattr(select, "POLLRDHUP", select.POLLHUP)
 OK = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 11\r\n\r\n{"data": 1}'
 HALF = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nhalf of it"
 
+
+class HttpxTransport(PooledTransport):
+    """The pool as it is where httptools is not installed: all of its connections are httpx's."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._has_parser = False
+
+
 everywhere = pytest.mark.parametrize(
     ("anyio_backend", "transport_class"),
-    [("asyncio", PooledTransport), ("trio", PooledTransport), ("asyncio", AiohttpTransport)],
-    ids=["pool-asyncio", "pool-trio", "aiohttp"],
+    [("asyncio", PooledTransport), ("asyncio", HttpxTransport), ("trio", PooledTransport)],
+    ids=["native", "httpx-asyncio", "httpx-trio"],
 )
-"""Runs a test on each transport and each event loop that it supports."""
+"""Runs a test on each kind of connection and each event loop that it supports."""
 
 
 class Peer(asyncio.Protocol):
@@ -271,8 +281,27 @@ async def fetch(transport: Transport, request: httpx.Request) -> bytes:
         await response.aclose()
 
 
-async def get(transport: Transport, url: str, **extensions: object) -> bytes:
-    """Get a URL's raw body."""
+async def get(transport: Transport, url: str, *, fresh: bool = False, **extensions: object) -> bytes:
+    """Get a URL's raw body, over a connection of its own if it is to be fresh."""
+    if fresh:
+        return await get_fresh(transport, url)
     request = request_for(url)
     request.extensions.update(extensions)
     return await fetch(transport, request)
+
+
+async def get_fresh(transport: Transport, url: str) -> bytes:
+    """Get a URL's raw body over a connection that carried nothing before."""
+    address = httpx.URL(url)
+    lease = await transport.pool.acquire(30.0, fresh=True)
+    try:
+        request = Request(
+            method=b"GET",
+            origin=Origin.of(address),
+            target=address.raw_path,
+            headers=[(b"host", address.netloc)],
+            timeouts=Timeouts(),
+        )
+        return (await lease.exchange(request, 2**20)).body
+    finally:
+        await lease.release()

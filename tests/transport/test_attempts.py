@@ -6,7 +6,7 @@ import cloudplatform_async._calls.attempts as module
 from cloudplatform_async import ServerError
 from cloudplatform_async._calls.attempts import until_settled
 from cloudplatform_async._protocol.responses import Answer
-from cloudplatform_async._protocol.retries import Failure, Stop, Wait
+from cloudplatform_async._protocol.retries import Failure
 from tests.transport.scripted import Scripted, answer, client_over
 
 pytestmark = pytest.mark.anyio
@@ -15,11 +15,10 @@ DONE = Answer(200, {}, b"")
 
 
 class Play:
-    """Plays outcomes and decisions, and remembers what was asked of it."""
+    """Plays outcomes, and remembers how long was waited between them."""
 
-    def __init__(self, outcomes: list[Answer | Failure | Exception], decisions: list[Wait | Stop]) -> None:
-        self.outcomes, self.decisions = outcomes, decisions
-        self.judged: list[Failure] = []
+    def __init__(self, *outcomes: Answer | Failure | Exception) -> None:
+        self.outcomes = list(outcomes)
         self.slept: list[float] = []
 
     async def attempt(self) -> Answer | Failure:
@@ -28,21 +27,15 @@ class Play:
             raise outcome
         return outcome
 
-    def decide(self, failure: Failure) -> Wait | Stop:
-        self.judged.append(failure)
-        return self.decisions.pop(0)
-
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
 
     async def run(self) -> Answer | Failure:
-        first = await self.attempt()
-        assert isinstance(first, Failure)
-        return await until_settled(first, self.attempt, self.decide, self.sleep)
+        return await until_settled(self.attempt, self.sleep)
 
 
-def failed(*, immediate: bool = False) -> Failure:
-    return Failure(ServerError("no", status_code=503), transient=True, immediate=immediate)
+def failed(wait: float | None) -> Failure:
+    return Failure(ServerError("no", status_code=503), transient=True, wait=wait)
 
 
 async def test_a_call_that_succeeds_at_once_never_meets_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,33 +45,29 @@ async def test_a_call_that_succeeds_at_once_never_meets_the_loop(monkeypatch: py
         assert await client.projects.get("prj_1")
 
 
-async def test_each_failure_is_judged_once_and_waited_for_as_decided() -> None:
-    """The first one too, though it happened before the loop."""
-    failures = [failed(), failed()]
-    play = Play([*failures, DONE], [Wait(1.5), Wait(2.5)])
+async def test_each_failure_is_waited_for_as_it_says() -> None:
+    """The decision was taken once, and stands on the failure."""
+    play = Play(failed(1.5), failed(2.5), DONE)
     assert await play.run() is DONE
-    assert (play.judged, play.slept) == (failures, [1.5, 2.5])
+    assert play.slept == [1.5, 2.5]
 
 
 async def test_the_last_failure_comes_back_when_nothing_more_is_worth_it() -> None:
     """The sender raises its error."""
-    last = failed()
-    play = Play([failed(), last], [Wait(0.0), Stop()])
-    assert await play.run() is last
+    last = failed(None)
+    assert await Play(failed(0.0), last).run() is last
 
 
-async def test_an_immediate_failure_is_neither_judged_nor_waited_for() -> None:
-    """Whether it comes first or later."""
-    later = failed()
-    play = Play([failed(immediate=True), later, failed(immediate=True), DONE], [Wait(1.0)])
+async def test_what_is_sent_again_at_once_does_not_wait() -> None:
+    """Not even for a turn of the clock."""
+    play = Play(failed(0.0), DONE)
     assert await play.run() is DONE
-    assert (play.judged, play.slept) == ([later], [1.0])
+    assert play.slept == []
 
 
 async def test_an_exception_passes_through_as_the_same_object() -> None:
     """Nothing is wrapped, nothing is tried again."""
     bug = LookupError("a bug")
-    play = Play([failed(), bug], [Wait(0.0)])
     with pytest.raises(LookupError) as caught:
-        await play.run()
+        await Play(failed(0.0), bug).run()
     assert caught.value is bug

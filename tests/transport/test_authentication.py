@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from cloudplatform_async._connections.foreign import connections_of
 from cloudplatform_async._oauth.authentication import Authentication
 from cloudplatform_async._runtime.background import Background
 from cloudplatform_async._runtime.clock import CLOCK, Clock
@@ -29,7 +30,9 @@ def authentication(api_key: Any = None, access_token: Any = None) -> Authenticat
     """The credentials of a client, at a still wall clock."""
     CLOCK.set(Clock(wall=lambda: WALL))
     credentials = Credentials.of(api_key, access_token)
-    return Authentication(credentials, httpx.MockTransport(unexpected), Background(), user_agent="test/1")
+    return Authentication(
+        credentials, connections_of(httpx.MockTransport(unexpected)), Background(), user_agent="test/1"
+    )
 
 
 def jwt(**claims: object) -> str:

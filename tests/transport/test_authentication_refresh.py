@@ -14,6 +14,7 @@ from anyio.abc import TaskStatus
 from anyio.lowlevel import checkpoint
 from attrs import define, field
 
+from cloudplatform_async._connections.foreign import connections_of
 from cloudplatform_async._oauth.authentication import Authentication
 from cloudplatform_async._oauth.token_endpoint import TokenEndpoint
 from cloudplatform_async._runtime.background import Background
@@ -61,7 +62,7 @@ class Endpoint:
 
     def client(self, oauth: OAuth, background: Background | None = None) -> Authentication:
         """The authentication of a client that was given this grant."""
-        transport = httpx.MockTransport(self)
+        transport = connections_of(httpx.MockTransport(self))
         return Authentication(
             Credentials.of(None, oauth), transport, background or Background(), user_agent="test/1"
         )
@@ -524,7 +525,10 @@ async def test_an_endpoint_that_never_answers_is_given_up() -> None:
     """By the refresh's own time, for no call's deadline ends it."""
     endpoint = Endpoint(open=anyio.Event())
     asking = TokenEndpoint(
-        transport=httpx.MockTransport(endpoint), user_agent="test/1", timeouts=Timeouts(), total=0.001
+        connections=connections_of(httpx.MockTransport(endpoint)),
+        user_agent="test/1",
+        timeouts=Timeouts(),
+        total=0.001,
     )
     with pytest.raises(TokenRefreshError, match=r"did not answer within 0\.001 s"):
         await asking.ask(client_credentials())

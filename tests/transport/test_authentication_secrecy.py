@@ -17,6 +17,7 @@ import pytest
 from rich.pretty import pretty_repr
 
 import cloudplatform_async
+from cloudplatform_async._connections.foreign import connections_of
 from cloudplatform_async._oauth.authentication import Authentication
 from cloudplatform_async._protocol.calls import Call
 from cloudplatform_async._runtime.background import Background
@@ -51,7 +52,9 @@ def authentication(
     api_key: Any, access_token: Any, handler: Callable[[httpx.Request], httpx.Response] | None = None
 ) -> Authentication:
     """A client's, whose token endpoint answers as told."""
-    transport = httpx.MockTransport(handler or (lambda _: httpx.Response(200, json={"access_token": CANARY})))
+    transport = connections_of(
+        httpx.MockTransport(handler or (lambda _: httpx.Response(200, json={"access_token": CANARY})))
+    )
     return Authentication(Credentials.of(api_key, access_token), transport, Background(), user_agent="test/1")
 
 

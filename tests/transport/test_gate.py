@@ -11,8 +11,8 @@ from attrs import define, field
 from msgspec.structs import replace
 
 from cloudplatform_async import AsyncClient, PoolLimits, RateLimitError, RetryPolicy, Timeouts
-from cloudplatform_async._calls.flight import Flight
 from cloudplatform_async._calls.gate import Gate
+from cloudplatform_async._calls.progress import Progress
 from cloudplatform_async._protocol.calls import Call
 from cloudplatform_async._protocol.pacing import LONGEST_CLOSURE, QUIET
 from cloudplatform_async._protocol.responses import Answer
@@ -69,12 +69,12 @@ def time() -> Time:
 
 
 @pytest.fixture
-def make(time: Time) -> Callable[..., Flight]:
+def make(time: Time) -> Callable[..., Progress]:
     """Makes calls of one API key; with a total of 1,000 s and `max_retry_after` of 500 s."""
     key = Key()
 
-    def make_flight(identity: object = key, group: str = "projects", total: float = 1000.0) -> Flight:
-        return Flight(
+    def make_flight(identity: object = key, group: str = "projects", total: float = 1000.0) -> Progress:
+        return Progress(
             call=Call(method="GET", target=f"/{group}", group=group, decode=lambda answer: answer),
             identity=identity,
             clock=time.clock,
@@ -93,18 +93,18 @@ def throttled(retry_after: float | None) -> Failure:
     return Failure(error, transient=True)
 
 
-def close(gate: Gate, flight: Flight, seconds: float | None) -> None:
+def close(gate: Gate, flight: Progress, seconds: float | None) -> None:
     """Let a call that leaves now meet a 429."""
     flight.departed = flight.clock.monotonic()
     gate.learn(flight, throttled(seconds))
 
 
-async def pass_gate(gate: Gate, flight: Flight, passed: list[Flight]) -> None:
+async def pass_gate(gate: Gate, flight: Progress, passed: list[Progress]) -> None:
     await gate.enter(flight)
     passed.append(flight)
 
 
-async def test_a_group_that_was_never_throttled_is_open(make: Callable[..., Flight], time: Time) -> None:
+async def test_a_group_that_was_never_throttled_is_open(make: Callable[..., Progress], time: Time) -> None:
     """No limit is assumed that nobody told of."""
     gate = Gate()
     for _ in range(1000):
@@ -113,10 +113,10 @@ async def test_a_group_that_was_never_throttled_is_open(make: Callable[..., Flig
 
 
 async def test_after_a_429_everyone_waits_and_goes_on_in_turn_and_paced(
-    make: Callable[..., Flight], time: Time
+    make: Callable[..., Progress], time: Time
 ) -> None:
     """Nobody before the server's time, then not all at once, first come first served."""
-    gate, flights, passed = Gate(), [make() for _ in range(8)], list[Flight]()
+    gate, flights, passed = Gate(), [make() for _ in range(8)], list[Progress]()
     close(gate, make(), 10.0)
     async with anyio.create_task_group() as tasks:
         for flight in flights:
@@ -132,13 +132,15 @@ async def test_after_a_429_everyone_waits_and_goes_on_in_turn_and_paced(
         assert passed == flights
 
 
-async def test_a_waiter_that_is_cancelled_gives_its_place_on(make: Callable[..., Flight], time: Time) -> None:
+async def test_a_waiter_that_is_cancelled_gives_its_place_on(
+    make: Callable[..., Progress], time: Time
+) -> None:
     """Whether it was the first or further back."""
-    gate, passed = Gate(), list[Flight]()
+    gate, passed = Gate(), list[Progress]()
     first, second, third = make(), make(), make()
     scopes = {id(first): anyio.CancelScope(), id(second): anyio.CancelScope(), id(third): anyio.CancelScope()}
 
-    async def wait(flight: Flight) -> None:
+    async def wait(flight: Progress) -> None:
         with scopes[id(flight)]:
             await pass_gate(gate, flight, passed)
 
@@ -153,7 +155,7 @@ async def test_a_waiter_that_is_cancelled_gives_its_place_on(make: Callable[...,
         assert passed == [third]
 
 
-async def test_other_groups_and_other_keys_go_on(make: Callable[..., Flight]) -> None:
+async def test_other_groups_and_other_keys_go_on(make: Callable[..., Progress]) -> None:
     """Limits are per API key and endpoint group."""
     gate = Gate()
     close(gate, make(), 10.0)
@@ -165,7 +167,7 @@ async def test_other_groups_and_other_keys_go_on(make: Callable[..., Flight]) ->
 
 @pytest.mark.parametrize(("closure", "total"), [(501.0, 1000.0), (10.0, 10.0)])
 async def test_a_call_that_may_not_wait_so_long_is_refused_at_once(
-    make: Callable[..., Flight], time: Time, closure: float, total: float
+    make: Callable[..., Progress], time: Time, closure: float, total: float
 ) -> None:
     """Nothing was sent, and the error says how long the server wants."""
     gate = Gate()
@@ -177,10 +179,10 @@ async def test_a_call_that_may_not_wait_so_long_is_refused_at_once(
 
 
 async def test_those_in_the_queue_are_refused_at_once_when_a_closure_grows(
-    make: Callable[..., Flight], time: Time
+    make: Callable[..., Progress], time: Time
 ) -> None:
     """Also behind a first who may wait."""
-    gate, passed = Gate(), list[Flight]()
+    gate, passed = Gate(), list[Progress]()
     close(gate, make(), 5.0)
 
     async def wait_impatiently() -> None:
@@ -201,7 +203,7 @@ async def test_those_in_the_queue_are_refused_at_once_when_a_closure_grows(
 
 
 async def test_a_pace_that_would_pass_the_deadline_is_not_waited_for(
-    make: Callable[..., Flight], time: Time
+    make: Callable[..., Progress], time: Time
 ) -> None:
     """No wait is begun that cannot end in time."""
     gate = Gate()
@@ -213,7 +215,7 @@ async def test_a_pace_that_would_pass_the_deadline_is_not_waited_for(
 
 
 async def test_an_exhausted_limit_closes_the_group_before_anyone_is_refused(
-    make: Callable[..., Flight],
+    make: Callable[..., Progress],
 ) -> None:
     """`RateLimit-Remaining: 0` of a success counts like a refusal."""
     gate = Gate()
@@ -224,7 +226,7 @@ async def test_an_exhausted_limit_closes_the_group_before_anyone_is_refused(
 
 
 async def test_a_learned_limit_is_forgotten_when_the_server_stops_sending_it(
-    make: Callable[..., Flight], time: Time
+    make: Callable[..., Progress], time: Time
 ) -> None:
     """After some quiet the group is as open as if there had never been one."""
     gate = Gate()
@@ -236,7 +238,7 @@ async def test_a_learned_limit_is_forgotten_when_the_server_stops_sending_it(
 
 
 async def test_a_request_in_the_pools_queue_is_held_back_by_a_closure(
-    make: Callable[..., Flight], time: Time
+    make: Callable[..., Progress], time: Time
 ) -> None:
     """Whoever passed the gate before a 429 is not sent after it."""
     gate, early = Gate(), make()
@@ -249,7 +251,9 @@ async def test_a_request_in_the_pools_queue_is_held_back_by_a_closure(
     assert gate.lets_leave(early)
 
 
-async def test_many_429s_without_a_time_close_the_group_once(make: Callable[..., Flight], time: Time) -> None:
+async def test_many_429s_without_a_time_close_the_group_once(
+    make: Callable[..., Progress], time: Time
+) -> None:
     """Of calls refused together, only the first makes a guess; `max` stands for the dice here."""
     gate, together = Gate(), [make() for _ in range(10)]
     for flight in together:
@@ -257,7 +261,7 @@ async def test_many_429s_without_a_time_close_the_group_once(make: Callable[...,
     for flight in together:
         gate.learn(flight, throttled(None))
         time.now += 0.01
-    passed: list[Flight] = []
+    passed: list[Progress] = []
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(pass_gate, gate, make(), passed)
         await time.advance(0.38)
@@ -266,7 +270,7 @@ async def test_many_429s_without_a_time_close_the_group_once(make: Callable[...,
         assert len(passed) == 1
 
 
-async def test_an_absurd_closure_is_cut(make: Callable[..., Flight]) -> None:
+async def test_an_absurd_closure_is_cut(make: Callable[..., Progress]) -> None:
     """One bad header cannot lock a group out for the life of a client."""
     gate = Gate()
     close(gate, make(), 1e14)

@@ -268,15 +268,3 @@ async def test_a_client_that_is_closed_refuses_calls() -> None:
     with pytest.raises(ClientStateError):
         await client.projects.get("prj_1")
     assert (transport.requests, transport.closed) == ([], 1)
-
-
-def test_a_client_belongs_to_the_first_event_loop_that_it_served() -> None:
-    """A second loop is told so, instead of hanging on the first one's connections."""
-    transport = Scripted(answer())
-    client = client_over(transport)
-    anyio.run(client.projects.get, "prj_1")
-    for backend in ("asyncio", "trio"):
-        with pytest.raises(ClientStateError):
-            anyio.run(client.projects.get, "prj_1", backend=backend)
-    assert len(transport.requests) == 1
-    anyio.run(client.aclose)

@@ -5,13 +5,12 @@ import base64
 import httpx
 import pytest
 
-from cloudplatform_async._connections.aiohttp import AiohttpTransport
-from cloudplatform_async._connections.pool import PooledTransport
+from cloudplatform_async._connections.messages import Origin
 from cloudplatform_async._connections.proxies import Proxies, is_loopback
+from cloudplatform_async._connections.transport import PooledTransport
 from cloudplatform_async.errors import ConfigurationError
 from tests.transport.servers import OK, Peer, Server, Transport, everywhere, get, send
 
-SCHEMES = frozenset(("http", "https"))
 VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "request_method")
 
 
@@ -23,7 +22,7 @@ def empty_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def found(url: str, proxy: str | None = None, *, trust_env: bool = True) -> str | None:
-    result = Proxies(proxy, trust_env=trust_env, schemes=SCHEMES).find(httpx.URL(url))
+    result = Proxies(proxy, trust_env=trust_env).find(Origin.of(httpx.URL(url)))
     return None if result is None else str(result)
 
 
@@ -76,9 +75,9 @@ def test_no_proxy_names_what_is_reached_directly(
 
 def test_the_environment_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """A later change does not reroute a client that is running."""
-    proxies = Proxies(None, trust_env=True, schemes=SCHEMES)
+    proxies = Proxies(None, trust_env=True)
     monkeypatch.setenv("ALL_PROXY", "http://proxy.example:1")
-    assert proxies.find(httpx.URL("https://api.example/")) is None
+    assert proxies.find(Origin.of(httpx.URL("https://api.example/"))) is None
 
 
 def test_an_untrusted_environment_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,14 +86,13 @@ def test_an_untrusted_environment_is_not_read(monkeypatch: pytest.MonkeyPatch) -
     assert found("https://api.example/", trust_env=False) is None
 
 
-@pytest.mark.parametrize("transport_class", [PooledTransport, AiohttpTransport])
 @pytest.mark.parametrize(
     "proxy", ["ftp://user:hunter2@proxy.example", "http://", "http://user:hunter2@proxy.example:99999"]
 )
-def test_an_impossible_proxy_is_refused_at_construction(transport_class: type[Transport], proxy: str) -> None:
+def test_an_impossible_proxy_is_refused_at_construction(proxy: str) -> None:
     """The message names the option and not the password."""
     with pytest.raises(ConfigurationError, match=r"^proxy: ") as caught:
-        transport_class(proxy=proxy)
+        PooledTransport(proxy=proxy)
     assert "hunter2" not in str(caught.value)
 
 

@@ -10,10 +10,19 @@ import anyio.lowlevel
 import httpx
 import pytest
 
-from cloudplatform_async._connections.aiohttp import AiohttpTransport
-from cloudplatform_async._connections.pool import PooledTransport
+from cloudplatform_async._connections.transport import PooledTransport
 from cloudplatform_async.settings import PoolLimits
-from tests.transport.servers import Server, Transport, answer, everywhere, get, hang, identified, trusting
+from tests.transport.servers import (
+    HttpxTransport,
+    Server,
+    Transport,
+    answer,
+    everywhere,
+    get,
+    hang,
+    identified,
+    trusting,
+)
 
 pytestmark = [pytest.mark.anyio]
 secured = pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
@@ -51,7 +60,7 @@ async def steps(count: int, _: object = None) -> None:
     [
         ("asyncio", PooledTransport, 2_000),
         ("trio", PooledTransport, 1_000),
-        ("asyncio", AiohttpTransport, 1_000),
+        ("asyncio", HttpxTransport, 1_000),
     ],
 )
 async def test_thousands_of_calls_at_once_are_all_answered(
@@ -95,7 +104,7 @@ async def test_after_storms_of_cancellations_the_next_calls_are_answered(
     assert server.peak <= 10
 
 
-@pytest.mark.parametrize("transport_class", [PooledTransport, AiohttpTransport])
+@pytest.mark.parametrize("transport_class", [PooledTransport, HttpxTransport])
 @secured
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
 async def test_tasks_cancelled_twice_leave_no_task_and_no_socket(

@@ -3,14 +3,12 @@
 import anyio
 import httpx
 import pytest
-import sniffio
-from sniffio import current_async_library_cvar
 
-from cloudplatform_async import APIConnectionError, ClientStateError, RetryPolicy
+from cloudplatform_async import ClientStateError, RetryPolicy
 from cloudplatform_async._calls.state import SharedState
 from cloudplatform_async.settings import parse_base_url
 from cloudplatform_async.testing import no_waiting
-from tests.transport.scripted import PROJECT, Scripted, answer, client_over, refuse
+from tests.transport.scripted import Scripted, answer, client_over, refuse
 
 pytestmark = pytest.mark.anyio
 
@@ -57,38 +55,7 @@ async def test_closing_that_is_cancelled_still_closes_the_transport() -> None:
 async def test_a_closed_state_lets_nobody_in() -> None:
     """The message says what to do."""
     state = state_over(Scripted(answer()))
-    state.enter()
+    await state.enter()
     await state.aclose()
     with pytest.raises(ClientStateError, match="make a new one"):
-        state.enter()
-
-
-def test_a_state_belongs_to_the_loop_of_its_first_call() -> None:
-    """On whichever library the second loop runs."""
-    state = state_over(Scripted(answer()))
-
-    async def enter() -> None:
-        state.enter()
-
-    anyio.run(enter, backend="trio")
-    for backend in ("trio", "asyncio"):
-        with pytest.raises(ClientStateError, match="another event loop"):
-            anyio.run(enter, backend=backend)
-
-
-async def test_during_a_call_the_library_of_the_event_loop_is_on_record() -> None:
-    """The layers below need not search for it; what the caller had on record is there again afterwards."""
-    seen: list[str | None] = []
-
-    async def step(_: httpx.Request) -> httpx.Response:
-        seen.append(current_async_library_cvar.get())
-        return httpx.Response(200, json=PROJECT)
-
-    token = current_async_library_cvar.set(None)
-    async with client_over(Scripted(step, httpx.ReadError("lost"))) as client:
-        await client.projects.get("prj_1")
-        with pytest.raises(APIConnectionError):
-            await client.with_options(retries=RetryPolicy(max_retries=0)).projects.get("prj_1")
-    assert current_async_library_cvar.get() is None
-    current_async_library_cvar.reset(token)
-    assert seen == [sniffio.current_async_library()]
+        await state.enter()

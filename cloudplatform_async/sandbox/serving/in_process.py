@@ -9,10 +9,11 @@ import httpx
 from starlette.types import ASGIApp, Message, Scope
 
 
-class InProcessTransport(httpx.AsyncBaseTransport):
+class InProcessTransport(httpx.ASGITransport):
     """Hands requests to the application, with the read timeout and broken connections of a real one."""
 
     def __init__(self, app: ASGIApp) -> None:
+        super().__init__(app)  # pyright: ignore[reportArgumentType]  # httpx has types of its own for ASGI
         self._app = app
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:

@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 
-from cloudplatform_async import APIConnectionError, AuthenticationError, RetryPolicy, ServerError, Timeouts
-from cloudplatform_async._calls.flight import Flight
+from cloudplatform_async import APIConnectionError, PoolLimits, RetryPolicy, ServerError, Timeouts
+from cloudplatform_async._calls.progress import Progress
+from cloudplatform_async._connections.permits import Permits
+from cloudplatform_async._connections.pool import Pool, PooledLease
 from cloudplatform_async._protocol.budget import CAPACITY, RetryBudget
 from cloudplatform_async._protocol.calls import Call
-from cloudplatform_async._protocol.retries import Failure, Stop, Wait
+from cloudplatform_async._protocol.retries import Failure
 from cloudplatform_async._runtime.clock import Clock
 
 pytestmark = pytest.mark.anyio
@@ -17,13 +19,23 @@ pytestmark = pytest.mark.anyio
 
 def flight(
     method: str = "POST", *, key: str | None = "key-1", clock: Clock | None = None, **changes: Any
-) -> Flight:
+) -> Progress:
     options = {"policy": RetryPolicy(), "timeouts": Timeouts(), "started": 0.0, **changes}
     clock = clock or Clock(monotonic=lambda: 0.0, uniform=lambda least, most: most)
     call: Call[object] = Call(
         method=method, target="/projects", group="projects", decode=lambda answer: answer
     )
-    return Flight(call=call, identity=object(), clock=clock, key=key, request_id="r-1", **options)
+    return Progress(call=call, identity=object(), clock=clock, key=key, request_id="r-1", **options)
+
+
+def lease(*, reused: bool = False, sent: bool = False) -> PooledLease:
+    permit = PooledLease(Pool(PoolLimits(), unused, unused), Permits(1), fresh=False)
+    permit.reused, permit.sent = reused, sent
+    return permit
+
+
+def unused(_: object) -> Any:
+    raise NotImplementedError
 
 
 def failed(*, immediate: bool = False) -> Failure:
@@ -44,9 +56,9 @@ async def test_backoff_doubles_up_to_its_cap() -> None:
     call, budget = flight(policy=RetryPolicy(max_retries=8), timeouts=Timeouts(total=None)), RetryBudget()
     waits: list[float] = []
     for _ in range(6):
-        decision = call.decide(budget, failed())
-        assert isinstance(decision, Wait)
-        waits.append(decision.seconds)
+        wait = call.settle(failed(), budget).wait
+        assert wait is not None
+        waits.append(wait)
     assert waits == [0.5, 1.0, 2.0, 4.0, 8.0, 8.0]
 
 
@@ -54,9 +66,9 @@ async def test_the_draws_of_the_jitter_are_uniform() -> None:
     """10,000 first waits: each tenth of the range gets its tenth, give or take six deviations."""
     deciles = [0] * 10
     for _ in range(10_000):
-        decision = flight(clock=Clock(monotonic=lambda: 0.0)).decide(RetryBudget(), failed())
-        assert isinstance(decision, Wait)
-        deciles[min(9, int(decision.seconds / 0.05))] += 1
+        wait = flight(clock=Clock(monotonic=lambda: 0.0)).settle(failed(), RetryBudget()).wait
+        assert wait is not None
+        deciles[min(9, int(wait / 0.05))] += 1
     deviation = math.sqrt(10_000 * 0.1 * 0.9)
     assert max(abs(count - 1_000) for count in deciles) < 6 * deviation
 
@@ -66,12 +78,11 @@ async def test_a_failure_beyond_the_budget_is_retried_only_if_successes_make_up_
     budget = RetryBudget(tokens=0.0)
     unlucky, lucky = flight(), flight()
     for call in (unlucky, lucky):
-        call.note(failed())
-        assert isinstance(call.decide(budget, call.failures[-1]), Wait)
+        assert call.settle(failed(), budget).wait is not None
     last = unlucky.unaffordable(budget)
     assert last is not None
     assert last.error is unlucky.failures[-1].error
-    assert not last.transient
+    assert last.wait is None
     assert "budget is spent" in last.error.__notes__[0]
     for _ in range(3):
         budget.succeed(0.0)
@@ -80,17 +91,28 @@ async def test_a_failure_beyond_the_budget_is_retried_only_if_successes_make_up_
 
 async def test_in_a_certain_outage_nobody_waits_in_vain() -> None:
     """With the budget at its floor the error comes at once."""
-    call = flight()
-    decision = call.decide(RetryBudget(tokens=-CAPACITY), call.note(failed()))
-    assert decision == Stop("Not tried again: the client's retry budget is spent, as in an outage.")
+    failure = flight().settle(failed(), RetryBudget(tokens=-CAPACITY))
+    assert failure.wait is None
+    assert failure.error.__notes__ == [
+        "Not tried again: the client's retry budget is spent, as in an outage."
+    ]
 
 
-def test_only_a_stale_connection_asks_for_a_fresh_one() -> None:
+@pytest.mark.parametrize(("reused", "broken"), [(True, True), (True, False), (False, True)])
+def test_only_a_kept_connection_that_broke_asks_for_a_fresh_one(reused: bool, broken: bool) -> None:
     """A renewed token is sent on the connection there is."""
-    stale, renewed = flight(), flight()
-    stale.note(failed(immediate=True))
-    renewed.note(Failure(AuthenticationError("no", status_code=401), transient=False, immediate=True))
-    assert (flight().wants_fresh, stale.wants_fresh, renewed.wants_fresh) == (False, True, False)
+    call = flight()
+    call.begin_attempt(lease(reused=reused))
+    call.end_attempt(broken=broken)
+    assert call.wants_fresh is (reused and broken)
+
+
+async def test_what_may_be_sent_again_at_once_waits_for_nothing_and_costs_nothing() -> None:
+    """A stale connection, a renewed token; but not where the write could be done twice."""
+    budget = RetryBudget()
+    assert flight().settle(failed(immediate=True), budget).wait == 0.0
+    assert budget.tokens == CAPACITY
+    assert flight(key=None).settle(failed(immediate=True), budget).wait is None
 
 
 async def test_what_remains_is_bounded_by_the_timeout() -> None:
@@ -103,7 +125,7 @@ async def test_what_remains_is_bounded_by_the_timeout() -> None:
 def test_an_error_after_the_first_byte_left_is_signed_unknown() -> None:
     """Whatever ended the call, the request may have arrived."""
     call, error = flight(), APIConnectionError("ended")
-    call.leave()
+    call.begin_attempt(lease(sent=True))
     call.sign(error)
     assert (error.outcome, error.idempotency_key, error.request_id) == ("unknown", "key-1", "r-1")
 

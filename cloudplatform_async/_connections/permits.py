@@ -1,4 +1,4 @@
-"""Lets at most so many requests in at a time, the others in the order in which they came."""
+"""Gives out at most so many permits at a time, in the order in which they were asked for."""
 
 from collections import OrderedDict
 
@@ -8,7 +8,7 @@ from cloudplatform_async._connections.exceptions import ClosedBeforeSendingError
 from cloudplatform_async._runtime.waiter import Waiter, make_waiter
 
 
-class Admission:
+class Permits:
     """A first-in first-out queue in front of a fixed number of permits; every step is O(1).
 
     A permit that is given back goes straight to the request that has waited longest, so a newcomer

@@ -1,4 +1,4 @@
-"""One call on its way: what it carries, what it has met so far, and what that means for the next step."""
+"""The progress of one call: what it has met so far, and what that means for the next step."""
 
 from math import inf
 from typing import Any
@@ -7,6 +7,7 @@ import anyio
 from msgspec import Struct
 from msgspec.structs import replace
 
+from cloudplatform_async._connections.connection import Lease
 from cloudplatform_async._protocol.budget import RetryBudget, cost_of
 from cloudplatform_async._protocol.calls import Call
 from cloudplatform_async._protocol.idempotency import is_write
@@ -18,7 +19,7 @@ from cloudplatform_async.settings import RetryPolicy, Timeouts
 _BUDGET_SPENT = "Not tried again: the client's retry budget is spent, as in an outage."
 
 
-class Flight(Struct, eq=False, kw_only=True):
+class Progress(Struct, eq=False, kw_only=True):
     """The state of one call; it lives from its first attempt to its last.
 
     Attributes:
@@ -32,11 +33,11 @@ class Flight(Struct, eq=False, kw_only=True):
         request_id: The same on every attempt.
         lane: That it passed, if its group was throttled.
         attempts: Requests sent so far, or at least tried to send.
-        under_way: A request may be on the wire now.
         renewed: Its token was refreshed after a 401.
         failures: Of the attempts so far.
         departed: When its last request was let go, in monotonic seconds.
         spent: What its failures took from the budget.
+        wants_fresh: The last attempt broke on a connection that was kept; the next must not meet another.
     """
 
     call: Call[Any]
@@ -49,11 +50,12 @@ class Flight(Struct, eq=False, kw_only=True):
     request_id: str
     lane: object = None
     attempts: int = 0
-    under_way: bool = False
     renewed: bool = False
     failures: tuple[Failure, ...] = ()
     departed: float = -inf
     spent: float = 0.0
+    wants_fresh: bool = False
+    _lease: Lease | None = None
     _retries: int = 0
     _covered: bool = True
 
@@ -61,12 +63,6 @@ class Flight(Struct, eq=False, kw_only=True):
     def is_repeatable(self) -> bool:
         """Tell whether sending the call twice does it once."""
         return self.key is not None or not is_write(self.call.method)
-
-    @property
-    def wants_fresh(self) -> bool:
-        """Tell whether the last attempt met a stale connection, so that the next must not meet another."""
-        last = self.failures[-1] if self.failures else None
-        return last is not None and last.immediate and last.error.status_code is None
 
     @property
     def remaining(self) -> float:
@@ -81,19 +77,32 @@ class Flight(Struct, eq=False, kw_only=True):
         """What became of the attempts so far."""
         return whole_outcome(failure.error.outcome for failure in self.failures)
 
-    def leave(self) -> None:
-        """Take in that the first byte is about to be written."""
-        self.under_way = True
+    @property
+    def last_error(self) -> CloudPlatformError | None:
+        """The error of the last attempt that failed."""
+        return self.failures[-1].error if self.failures else None
 
-    def note(self, failure: Failure) -> Failure:
-        """Take in a failed attempt; what may not be repeated is not sent again at once either."""
-        if failure.immediate and not self.is_repeatable:
-            failure = replace(failure, immediate=False)
+    def begin_attempt(self, lease: Lease) -> None:
+        """Take in that a request is about to be sent."""
+        self.departed = self.clock.monotonic()
+        self.attempts += 1
+        self._lease = lease
+
+    def end_attempt(self, *, broken: bool) -> None:
+        """Take in that an attempt came to an answer, or that its connection broke."""
+        self.wants_fresh = broken and self._lease is not None and self._lease.reused
+        self._lease = None
+
+    def settle(self, failure: Failure, budget: RetryBudget) -> Failure:
+        """Take in a failed attempt, charge it to the budget, and write on it what follows."""
+        if failure.immediate and self.is_repeatable:
+            failure = replace(failure, wait=0.0)
+        else:
+            failure = replace(failure, wait=self._wait_after(failure, budget))
         self.failures += (failure,)
         return failure
 
-    def decide(self, budget: RetryBudget, failure: Failure) -> Wait | Stop:
-        """Say what follows a failed attempt, and charge it to the budget."""
+    def _wait_after(self, failure: Failure, budget: RetryBudget) -> float | None:
         decision = decide(
             failure,
             self.policy,
@@ -104,10 +113,12 @@ class Flight(Struct, eq=False, kw_only=True):
         )
         if isinstance(decision, Wait) and self.policy.budget:
             decision = self._charge(budget, cost_of(failure.error), decision)
-        if isinstance(decision, Stop) and decision.note:
-            failure.error.add_note(decision.note)
-        self._retries += isinstance(decision, Wait)
-        return decision
+        if isinstance(decision, Stop):
+            if decision.note:
+                failure.error.add_note(decision.note)
+            return None
+        self._retries += 1
+        return decision.seconds
 
     def _charge(self, budget: RetryBudget, cost: float, decision: Wait) -> Wait | Stop:
         self._covered = budget.fail(cost)
@@ -120,11 +131,11 @@ class Flight(Struct, eq=False, kw_only=True):
             return None
         last = self.failures[-1]
         last.error.add_note(_BUDGET_SPENT)
-        return replace(last, transient=False)
+        return replace(last, wait=None)
 
     def sign(self, error: CloudPlatformError) -> None:
         """Write on an error what is known about the whole call."""
-        lost = self.under_way and error.status_code is None
+        lost = self._lease is not None and self._lease.sent and error.status_code is None
         last: Outcome = "unknown" if lost else error.outcome
         error.outcome = whole_outcome([*(failure.error.outcome for failure in self.failures), last])
         error.attempts = self.attempts

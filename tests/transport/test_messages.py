@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from cloudplatform_async import APIConnectionError, RateLimitError, RetryPolicy, ServerError
-from cloudplatform_async._calls.exchange import refusal
+from cloudplatform_async._calls.failures import refusal
 from cloudplatform_async._protocol.responses import Answer
 from cloudplatform_async._runtime.clock import Clock
 from tests.transport.scripted import Scripted, answer, client_over

@@ -1,0 +1,290 @@
+"""httpx's connection: an ``httpx.AsyncHTTPTransport`` limited to one socket, for all that is not native."""
+
+import socket
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+from math import inf
+from types import FunctionType
+from typing import Any, cast
+
+import h11
+import httpcore
+import httpx
+from anyio import CancelScope, current_time
+
+from cloudplatform_async._connections.connection import Connection
+from cloudplatform_async._connections.exceptions import ProxyRefusalError, StaleConnectionError
+from cloudplatform_async._connections.messages import Origin, Request, Response, httpx_request
+
+_ONE_CONNECTION = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=None)
+_MOST_BUFFERED_CHUNKS = 64
+_PIECE = 64 * 1024  # bytes of a request's body: about a socket's buffer
+_REFUSALS = frozenset({403, 407})
+# The TLS layer of asyncio lets an alert of the peer out as it is, and the resolver a name too long.
+_ERRORS = (httpx.TransportError, ssl.SSLError, UnicodeError)
+
+_Trace = Callable[[str, dict[str, Any]], Awaitable[None]]  # Any: the values differ from event to event
+
+
+class _Patches:
+    """Tells whether somebody has put a function of their own in the place of httpx's or httpcore's.
+
+    A function is a library's own if it was written in one of its modules, so that it does not matter who
+    was there first. Asked for each request: an attribute comparison, where nothing has changed.
+    """
+
+    def __init__(self) -> None:
+        self._own: tuple[object, ...] = ()
+
+    def are_there(self) -> bool:
+        found = (
+            httpx.AsyncHTTPTransport.handle_async_request,
+            httpcore.AsyncConnectionPool.handle_async_request,
+            httpcore.AsyncHTTPConnection.handle_async_request,
+        )
+        if found == self._own:
+            return False
+        if not all(map(_is_own, found)):
+            return True
+        self._own = found
+        return False
+
+
+def _is_own(function: object) -> bool:
+    if type(function) is not FunctionType:
+        return False
+    module: str = function.__globals__.get("__name__", "")
+    return module.partition(".")[0] in {"httpx", "httpcore", "httpx2", "httpcore2"}
+
+
+PATCHES = _Patches()
+
+
+class HttpxConnection(Connection):
+    """Goes wherever httpx goes: on trio too, through proxies, and past mocks, recorders and tracers.
+
+    Args:
+        origin: Whom it leads to.
+        tls: For an https origin.
+        proxy: To go through.
+    """
+
+    __slots__ = (
+        "_chunks", "_error", "_proxy", "_proxy_status", "_response", "_scope", "_stream", "_transport",
+    )  # fmt: skip
+
+    def __init__(self, origin: Origin, tls: ssl.SSLContext, proxy: httpx.Proxy | None) -> None:
+        super().__init__(origin)
+        self._proxy = proxy
+        self._transport = httpx.AsyncHTTPTransport(
+            verify=tls, trust_env=False, limits=_ONE_CONNECTION, proxy=proxy
+        )
+        self._response: httpx.Response | None = None
+        self._chunks: AsyncIterator[bytes] | None = None
+        self._stream: httpcore.AsyncNetworkStream | None = None
+        self._scope: CancelScope | None = None
+        self._error: httpx.TransportError | None = None
+        self._proxy_status: int | None = None
+
+    async def open(self, request: Request) -> None:
+        """Nothing: httpx opens it with the first request."""
+
+    async def send(self, request: Request) -> Response:
+        self.is_reusable, self.sent, self._chunks = False, self.used, None
+        sending = _sending(request)
+        sending.extensions["trace"] = self._watching(request.extensions.get("trace"))
+        response: httpx.Response | None = None
+        try:
+            with CancelScope(deadline=self._time_to_connect(request)) as self._scope:
+                response = await self._transport.handle_async_request(sending)
+        except _ERRORS as error:
+            failure = self._failure(error)
+            raise failure from failure.__cause__
+        finally:
+            self._scope = None
+        if response is None or self._error is not None:
+            raise self._error or httpx.ConnectTimeout(
+                f"The {self._name_of_proxy} did not open a way in time."
+            )
+        self.used, self._response = True, response
+        self._chunks = aiter(cast("httpx.AsyncByteStream", response.stream))
+        return Response(response.status_code, response.headers.raw)
+
+    def _time_to_connect(self, request: Request) -> float:
+        """Bound the wait for a proxy's word as a part of connecting; httpx waits as for an answer."""
+        seconds = request.timeouts.connect
+        if self._proxy is None or self.used or seconds is None:
+            return inf
+        return current_time() + seconds
+
+    async def read(self) -> bytes:
+        response, chunks = self._response, self._chunks
+        if response is None or chunks is None:
+            return b""
+        try:
+            with CancelScope() as self._scope:
+                return await anext(chunks)
+        except StopAsyncIteration:
+            self._chunks = None
+            await response.aclose()
+            self.is_reusable = _keeps_alive(response) and not self._has_left_bytes()
+            return b""
+        except _ERRORS as error:
+            failure = self._failure(error)
+            raise failure from failure.__cause__
+        finally:
+            self._scope = None
+        raise self._error or httpx.ReadError("The connection is closed.")
+
+    def is_usable(self) -> bool:
+        if self._stream is None:  # somebody answers in the place of the network
+            return True
+        try:
+            return not self._stream.get_extra_info("is_readable")
+        except ValueError:  # trio's word for a socket that httpcore has closed
+            return False
+
+    def interrupt(self, error: httpx.TransportError) -> None:
+        self._error = error
+        if self._scope is not None:
+            self._scope.cancel()
+
+    def abandon(self) -> None:
+        sock = None if self._stream is None else self._stream.get_extra_info("socket")
+        if sock is not None and hasattr(sock, "detach"):  # trio's, which can only be closed within trio
+            socket.socket(fileno=sock.detach()).close()
+
+    async def aclose(self) -> None:
+        """Close the socket, also one that httpx lost hold of when a TLS handshake was cancelled."""
+        with CancelScope(shield=True):
+            try:
+                await self._transport.aclose()
+            finally:
+                if self._stream is not None:
+                    await self._stream.aclose()
+            # The generators below run into the closed socket: trio warns of those that are abandoned.
+            with suppress(*_ERRORS, StopAsyncIteration):
+                for _ in range(_MOST_BUFFERED_CHUNKS if self._chunks else 0):
+                    await anext(cast("AsyncIterator[bytes]", self._chunks))
+
+    def _watching(self, trace: _Trace | None) -> _Trace:
+        """Note the socket, a proxy's answer and the departure of the first byte, for a caller's trace too."""
+
+        async def watch(event: str, info: dict[str, Any]) -> None:
+            request, value = info.get("request"), info.get("return_value")
+            if isinstance(value, httpcore.AsyncNetworkStream):
+                self._stream = value
+            elif request is not None and request.method != b"CONNECT":
+                self.sent = True
+                if self._scope is not None:
+                    self._scope.deadline = inf
+            elif not self.sent and isinstance(value, tuple):
+                self._proxy_status = value[1]
+            if trace is not None:
+                await trace(event, info)
+
+        return watch
+
+    @property
+    def _name_of_proxy(self) -> str:
+        url = self._proxy.url if self._proxy is not None else httpx.URL()
+        return f"proxy {url.host}:{url.port}" if url.port else f"proxy {url.host}"
+
+    def _failure(self, error: Exception) -> httpx.TransportError:
+        """Give httpx's error for what came out of it, with a reason, and with the proxy's name."""
+        failure = _transport_error(error)
+        if self._proxy is not None and not self.sent:
+            return self._failure_of_proxy(failure)
+        if self.used and self._chunks is None and _is_disconnect(failure):
+            stale = StaleConnectionError(str(failure))
+            stale.__cause__ = failure
+            return stale
+        return failure
+
+    def _failure_of_proxy(self, error: httpx.TransportError) -> httpx.TransportError:
+        name, status = self._name_of_proxy, self._proxy_status
+        named: httpx.TransportError
+        if isinstance(error, httpx.TimeoutException):
+            named = httpx.ConnectTimeout(f"The {name} was silent for too long.")
+        elif status in _REFUSALS:
+            named = ProxyRefusalError(f"The {name} answered {status}.")
+        else:
+            named = httpx.ProxyError(f"The {name}: {error}")
+        named.__cause__ = error.__cause__
+        return named
+
+    def _has_left_bytes(self) -> bool:
+        """Tell whether something came behind the answer; h11 has read it, and tells nobody else."""
+        transport: Any = self._transport
+        link: Any = next(iter(transport._pool.connections), None)  # noqa: SLF001
+        while hasattr(link, "_connection"):
+            link = link._connection  # noqa: SLF001
+        return link is not None and bool(link._h11_state.trailing_data[0])  # noqa: SLF001
+
+
+class _Pieces(httpx.AsyncByteStream):
+    """A large body in pieces, so that ``write`` bounds the silence and not the whole upload.
+
+    No generator: one that is dropped half-way, with the upload, is a task on asyncio, a warning on trio.
+    """
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return _Piece(self._content)
+
+
+class _Piece:
+    def __init__(self, content: bytes) -> None:
+        self._content, self._start = content, 0
+
+    def __aiter__(self) -> "_Piece":
+        return self
+
+    async def __anext__(self) -> bytes:
+        piece = self._content[self._start : self._start + _PIECE]
+        self._start += _PIECE
+        if not piece:
+            raise StopAsyncIteration
+        return piece
+
+
+def _sending(request: Request) -> httpx.Request:
+    sending: httpx.Request = httpx_request(request)
+    if isinstance(request.body, bytes):
+        sending.stream = _Pieces(request.body)
+    return sending
+
+
+def _transport_error(error: Exception) -> httpx.TransportError:
+    if isinstance(error, httpx.TransportError):
+        # httpcore's pool raises "from None", which hides the socket's or the TLS layer's own error.
+        core = error.__cause__
+        if core is not None and isinstance(error, httpx.NetworkError | httpx.TimeoutException):
+            core.__cause__ = core.__cause__ or core.__context__
+        return error
+    kind = httpx.ReadError if isinstance(error, ssl.SSLError) else httpx.ConnectError
+    failure = kind(str(error))
+    failure.__cause__ = error
+    return failure
+
+
+def _is_disconnect(error: httpx.TransportError) -> bool:
+    """Tell the end of a connection from an answer that is malformed, of which h11 is the cause."""
+    if not isinstance(error, httpx.RemoteProtocolError):
+        return isinstance(error, httpx.ReadError | httpx.WriteError)
+    link: BaseException | None = error
+    while link is not None and not isinstance(link, h11.RemoteProtocolError):
+        link = link.__cause__ or link.__context__
+    return link is None
+
+
+def _keeps_alive(response: httpx.Response) -> bool:
+    """Whether the connection stays open after this answer (RFC 9112 §9.3)."""
+    if response.extensions.get("http_version", b"HTTP/1.1") != b"HTTP/1.1":
+        return False
+    return not any(
+        b"close" in value.lower() for name, value in response.headers.raw if name.lower() == b"connection"
+    )

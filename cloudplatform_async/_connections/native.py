@@ -1,0 +1,234 @@
+"""The native connection: one asyncio socket, with HTTP/1.1 read by httptools."""
+
+import asyncio
+import select
+from collections.abc import AsyncGenerator, AsyncIterable
+from contextlib import aclosing
+from math import inf
+
+import httpx
+from anyio import CancelScope
+
+from cloudplatform_async._connections.connection import Connection
+from cloudplatform_async._connections.exceptions import StaleConnectionError
+from cloudplatform_async._connections.http11 import ResponseReader, head_of
+from cloudplatform_async._connections.messages import Origin, Request, Response
+from cloudplatform_async._connections.opening import open_transport
+from cloudplatform_async._connections.tls import TLSSettings
+from cloudplatform_async._runtime.event_loop import at_once
+
+_HIGH_WATER = 256 * 1024  # bytes of a body that wait for their reader, before the peer has to wait
+_GONE = (httpx.ReadError, httpx.RemoteProtocolError)  # what the end of a connection is told by
+_PIECE = 64 * 1024  # bytes of a request's body that are written at once: about a socket's buffer
+
+
+class NativeConnection(Connection, asyncio.Protocol):
+    """A protocol that wakes the one task that waits here, with one timer for all of its waits.
+
+    Args:
+        origin: Whom it leads to.
+        tls: For an https origin.
+    """
+
+    __slots__ = (
+        "_deadline", "_error", "_expired", "_is_lost", "_is_reading", "_is_whole", "_is_writable", "_loop",
+        "_opening", "_poll", "_read_timeout", "_reader", "_timer", "_tls", "_transport", "_unread", "_waiter",
+    )  # fmt: skip
+
+    def __init__(self, origin: Origin, tls: TLSSettings) -> None:
+        super().__init__(origin)
+        self._tls = tls
+        self._loop = asyncio.get_running_loop()
+        self._reader = ResponseReader()
+        self._transport: asyncio.Transport | None = None
+        self._poll: select.poll | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._deadline = inf
+        self._expired: type[httpx.TimeoutException] = httpx.ReadTimeout
+        self._read_timeout: float | None = None
+        self._error: httpx.TransportError | None = None
+        self._opening: CancelScope | None = None
+        self._is_lost = self._is_whole = False
+        self._is_writable = self._is_reading = True
+        self._unread = 0
+
+    async def open(self, request: Request) -> None:
+        context = self._tls.context if self.origin.scheme == "https" else None
+        with CancelScope() as self._opening:
+            self._transport = await open_transport(self, self.origin, context, request.timeouts.connect)
+        self._opening = None
+        if self._error is not None or self._transport is None:
+            raise self._failure()
+        if hasattr(select, "poll"):  # not on Windows
+            self._poll = select.poll()
+            self._poll.register(self._transport.get_extra_info("socket"), select.POLLIN)
+
+    async def send(self, request: Request) -> Response:
+        reader, transport, body = self._reader, self._transport, request.body
+        head = head_of(request)
+        self.sent = self.is_reusable = False
+        reader.begin(request.method)
+        if self._error is not None or transport is None:
+            raise self._failure()
+        self.sent = True
+        if isinstance(body, bytes) and len(body) <= _PIECE:
+            transport.write(head + body if body else head)
+            is_whole = True
+        else:
+            transport.write(head)
+            is_whole = await self._upload(transport, request)
+        self._read_timeout = request.timeouts.read
+        while reader.response is None:
+            await self._wait(self._read_timeout, httpx.ReadTimeout)
+        self.used, self._is_whole = True, is_whole
+        return reader.response
+
+    async def read(self) -> bytes:
+        reader = self._reader
+        while not reader.chunks:
+            if reader.is_complete:
+                self.is_reusable = self._is_whole and reader.is_reusable
+                return b""
+            await self._wait(self._read_timeout, httpx.ReadTimeout)
+        chunks, reader.chunks = reader.chunks, []
+        self._unread = 0
+        if not self._is_reading and self._transport is not None and not self._is_lost:
+            self._is_reading = True
+            self._transport.resume_reading()
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    def is_usable(self) -> bool:
+        # What has come may still be with the kernel, where the event loop has not had its turn.
+        return not self._is_lost and (self._poll is None or not self._poll.poll(0))
+
+    def interrupt(self, error: httpx.TransportError) -> None:
+        if self._error is None:
+            self._error = error
+        self._abort()
+        if self._opening is not None:
+            self._opening.cancel()
+        self._wake()
+
+    def abandon(self) -> None:
+        self._abort()
+
+    async def aclose(self) -> None:
+        self._abort()
+
+    def _abort(self) -> None:
+        self._is_lost = True
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._transport is not None:
+            with at_once(self._loop):
+                self._transport.abort()
+
+    async def _upload(self, transport: asyncio.Transport, request: Request) -> bool:
+        """Write a large or streamed body; false where the answer came before its end."""
+        is_chunked = any(name.lower() == b"transfer-encoding" for name, _ in request.headers)
+        async with aclosing(_pieces(request.body)) as pieces:
+            async for piece in pieces:
+                transport.write(b"%x\r\n%b\r\n" % (len(piece), piece) if is_chunked else piece)
+                while not self._is_writable and self._reader.response is None:
+                    await self._wait(request.timeouts.write, httpx.WriteTimeout)
+                if self._reader.response is not None:
+                    return False
+        if is_chunked:
+            transport.write(b"0\r\n\r\n")
+        return True
+
+    async def _wait(self, seconds: float | None, expired: type[httpx.TimeoutException]) -> None:
+        """Wait until something happens here."""
+        if self._error is not None:
+            raise self._failure()
+        self._expired = expired
+        self._deadline = inf if seconds is None else self._loop.time() + seconds
+        if self._timer is None or self._timer.when() > self._deadline:
+            self._set_timer()
+        self._waiter = self._loop.create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _set_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = None if self._deadline == inf else self._loop.call_at(self._deadline, self._on_timer)
+
+    def _on_timer(self) -> None:
+        """See whether a wait has lasted too long; one that began since the timer was set has time left."""
+        self._timer = None
+        if self._waiter is None or self._waiter.done():
+            return
+        if self._loop.time() < self._deadline:
+            self._set_timer()
+        else:
+            self.interrupt(self._expired("The server was silent for too long."))
+
+    def _failure(self) -> httpx.TransportError:
+        error = self._error or httpx.ReadError("The connection is closed.")
+        was_gone = self._is_lost and not self._reader.has_begun and isinstance(error, _GONE)
+        if not (self.used and was_gone):
+            return error
+        stale = StaleConnectionError(str(error))
+        stale.__cause__ = error
+        return stale
+
+    # What the event loop calls.
+
+    def data_received(self, data: bytes) -> None:
+        reader = self._reader
+        if reader.is_complete:  # nobody asked for it
+            self._abort()
+            return
+        try:
+            reader.feed(data)
+        except httpx.RemoteProtocolError as error:
+            self.interrupt(error)
+            return
+        self._unread += len(data)
+        if self._unread > _HIGH_WATER and self._is_reading and self._transport is not None:
+            self._is_reading = False
+            self._transport.pause_reading()
+        self._wake()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._is_lost = True
+        if not self._reader.is_complete and self._error is None:
+            self._error = self._end(exc)
+        self._wake()
+
+    def _end(self, exc: Exception | None) -> httpx.TransportError | None:
+        if exc is not None:
+            error = httpx.ReadError(str(exc) or type(exc).__name__)
+            error.__cause__ = exc
+            return error
+        try:
+            self._reader.end()
+        except httpx.RemoteProtocolError as error:
+            return error
+        return None
+
+    def pause_writing(self) -> None:
+        self._is_writable = False
+
+    def resume_writing(self) -> None:
+        self._is_writable = True
+        self._wake()
+
+
+async def _pieces(body: bytes | AsyncIterable[bytes]) -> AsyncGenerator[bytes, None]:
+    if isinstance(body, bytes):
+        for start in range(0, len(body), _PIECE):
+            yield body[start : start + _PIECE]
+    else:
+        async for piece in body:
+            if piece:
+                yield piece

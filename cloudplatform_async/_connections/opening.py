@@ -1,0 +1,133 @@
+"""Opens the sockets of native connections: whichever address answers first, then TLS, before any byte."""
+
+import asyncio
+import socket
+from ipaddress import ip_address
+from itertools import chain, zip_longest
+from ssl import SSLContext
+from typing import Any
+
+import anyio
+import httpx
+
+from cloudplatform_async._connections.messages import HIGHEST_PORT, Origin
+
+_HEAD_START = 0.25  # seconds that an address has before the next one is tried beside it (RFC 8305 §5)
+
+_Address = tuple[Any, Any, int, str, Any]  # as `getaddrinfo` gives it
+
+
+async def open_transport(
+    protocol: asyncio.Protocol, origin: Origin, tls: SSLContext | None, timeout: float | None
+) -> asyncio.Transport:
+    """Connect a protocol to an origin.
+
+    Raises:
+        httpx.ConnectTimeout: Not within ``timeout`` seconds, the TLS handshake included.
+        httpx.ConnectError: Not at all; the cause is the system's or the TLS layer's own error.
+    """
+    if origin.port > HIGHEST_PORT:
+        raise httpx.ConnectError(f"There is no port {origin.port}.")
+    try:
+        with anyio.move_on_after(timeout):
+            sock = await _open_socket(origin)
+            transport = await _transport_over(sock, protocol)
+            return transport if tls is None else await _secured(transport, protocol, tls, origin.host)
+    except (OSError, UnicodeError) as error:  # the latter for a name that can be no host's
+        raise httpx.ConnectError(str(error) or type(error).__name__) from error
+    raise httpx.ConnectTimeout(f"The connection was not open within {timeout} seconds.")
+
+
+async def _open_socket(origin: Origin) -> socket.socket:
+    """Try each address a little after the one before, IPv6 and IPv4 by turns, until one answers."""
+    addresses = [_literal(origin)] if _is_literal(origin.host) else await _resolved(origin)
+    if len(addresses) == 1:
+        return await _connected(addresses[0])
+    opened: list[socket.socket] = []
+    errors: list[OSError] = []
+
+    async def attempt(address: _Address, failed: anyio.Event) -> None:
+        try:
+            opened.append(await _connected(address))
+        except OSError as error:
+            errors.append(error)
+            failed.set()
+        else:
+            group.cancel_scope.cancel()
+
+    try:
+        async with anyio.create_task_group() as group:
+            for address in addresses:
+                failed = anyio.Event()
+                group.start_soon(attempt, address, failed)
+                with anyio.move_on_after(_HEAD_START):
+                    await failed.wait()
+    finally:
+        for late in opened[1:]:
+            late.close()
+    if not opened:
+        raise errors[0]
+    return opened[0]
+
+
+def _is_literal(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return "%" not in host  # a zone has a number, which the resolver knows
+
+
+def _literal(origin: Origin) -> _Address:
+    family = socket.AF_INET6 if ":" in origin.host else socket.AF_INET
+    return (family, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (origin.host, origin.port))
+
+
+async def _resolved(origin: Origin) -> list[_Address]:
+    host = origin.host.encode("ascii")  # as text it would be encoded as a foreign name once more
+    loop = asyncio.get_running_loop()
+    return _by_turns(await loop.getaddrinfo(host, origin.port, type=socket.SOCK_STREAM))
+
+
+def _by_turns(found: list[_Address]) -> list[_Address]:
+    first = [address for address in found if address[0] == found[0][0]]
+    second = [address for address in found if address[0] != found[0][0]]
+    return [address for address in chain(*zip_longest(first, second)) if address is not None]
+
+
+async def _connected(address: _Address) -> socket.socket:
+    sock = socket.socket(*address[:3])
+    try:
+        sock.setblocking(False)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        await asyncio.get_running_loop().sock_connect(sock, address[4])
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+async def _transport_over(sock: socket.socket, protocol: asyncio.Protocol) -> asyncio.Transport:
+    is_held = False
+    try:
+        transport, _ = await asyncio.get_running_loop().create_connection(lambda: protocol, sock=sock)
+        is_held = True
+        return transport
+    finally:
+        if not is_held:  # asyncio would close the socket in a later turn of the event loop
+            sock.close()
+
+
+async def _secured(
+    transport: asyncio.Transport, protocol: asyncio.Protocol, tls: SSLContext, host: str
+) -> asyncio.Transport:
+    secured: asyncio.Transport | None = None
+    try:
+        secured = await asyncio.get_running_loop().start_tls(transport, protocol, tls, server_hostname=host)
+    finally:
+        if secured is None:  # without a farewell, which a silent peer would drag out
+            transport.abort()
+    if secured is None:
+        raise ConnectionResetError("The peer closed the connection during the TLS handshake.")
+    return secured

@@ -1,0 +1,189 @@
+"""The default transport: a pool of native connections, and of httpx's wherever the native one does not go."""
+
+import ssl
+import sys
+from collections.abc import AsyncIterator
+from functools import lru_cache
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import cast
+
+import httpx
+
+from cloudplatform_async._connections.connection import Connection, Route
+from cloudplatform_async._connections.messages import HIGHEST_PORT, Origin, Request
+from cloudplatform_async._connections.pool import Pool, PooledLease
+from cloudplatform_async._connections.proxies import Proxies
+from cloudplatform_async._connections.tls import TLSSettings
+from cloudplatform_async._runtime.event_loop import running_asyncio_loop
+from cloudplatform_async.settings import PoolLimits, Timeouts
+
+_SHORTEST = 1e-6  # seconds: httpx takes zero for a timeout
+
+
+class PooledTransport(httpx.AsyncBaseTransport):
+    """An httpx transport for asyncio and trio whose cost hardly grows with the requests in flight.
+
+    On asyncio a request travels on a native connection: one socket, HTTP/1.1 read by httptools. On trio,
+    through a proxy, without httptools, and for as long as anybody has replaced a part of httpx or httpcore
+    (respx, pytest-httpx, vcrpy, OpenTelemetry), it travels on a connection of httpx, so that mocks,
+    recorders and tracers see the traffic. Requests wait in a fair queue, the connection used last is used
+    first, and one whose request was interrupted is closed, never used again.
+
+    A request's ``extensions`` may hold ``timeout`` (seconds for ``connect``, ``read``, ``write`` and
+    ``pool``; ``pool`` bounds the wait in the queue).
+
+    Args:
+        limits: How many sockets there may be, and how long an idle one is kept.
+        verify: ``True``, ``False``, a file or folder of trusted certificates, or an ``ssl.SSLContext``.
+        proxy: The URL of a proxy for every request.
+        trust_env: Whether to follow HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, NO_PROXY (not for the loopback),
+            SSL_CERT_FILE and SSL_CERT_DIR.
+
+    Raises:
+        cloudplatform_async.ConfigurationError: A proxy or a path cannot be used.
+
+    Example:
+        >>> transport = PooledTransport(limits=PoolLimits(max_connections=20))
+        >>> transport.connections
+        0
+    """
+
+    def __init__(
+        self,
+        *,
+        limits: PoolLimits = PoolLimits(),  # noqa: B008 - frozen
+        verify: bool | str | Path | ssl.SSLContext = True,
+        proxy: str | httpx.URL | None = None,
+        trust_env: bool = True,
+    ) -> None:
+        self._tls = TLSSettings(verify, trust_env=trust_env)
+        self._proxies = Proxies(proxy, trust_env=trust_env)
+        self.pool = Pool(limits, self._route, self._connect)
+        self._has_parser = sys.implementation.name == "cpython" and find_spec("httptools") is not None
+        # Loads httpcore and, where it may be wanted, the native connection: now, and not while calls wait.
+        from cloudplatform_async._connections.httpx_connection import PATCHES
+
+        self._patches = PATCHES
+        if self._has_parser and "asyncio" in sys.modules:
+            import_module("cloudplatform_async._connections.native")
+
+    @property
+    def connections(self) -> int:
+        """Connections open or being opened, idle ones included."""
+        return self.pool.count()[0]
+
+    @property
+    def waiting(self) -> int:
+        """Requests in the queue for a connection."""
+        return self.pool.count()[1]
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send one request; the response's stream gives the raw bytes, still compressed.
+
+        Raises:
+            StaleConnectionError: A kept connection broke before the answer's header was there.
+            httpx.PoolTimeout: No connection came free in time; nothing was sent.
+            httpx.TransportError: Any other failure of the network, or of a transport that is closed.
+        """
+        lease: PooledLease | None = None
+        body: _Body | None = None
+        try:
+            message = _message(request)
+            lease = await self.pool.acquire(message.timeouts.pool)
+            response = await lease.open(message)
+            body = _Body(lease, request)
+        except httpx.TransportError as error:
+            error.request = request
+            raise
+        finally:
+            if lease is not None and body is None:
+                await lease.release()
+        return httpx.Response(response.status, headers=list(response.headers), stream=body, request=request)
+
+    async def aclose(self) -> None:
+        """Close all connections at once; requests in flight or queued end with ``httpx.CloseError``."""
+        await self.pool.aclose()
+
+    def _route(self, origin: Origin) -> Route:
+        proxy = self._proxies.find(origin)
+        if proxy is None and self._has_parser and running_asyncio_loop() and not self._patches.are_there():
+            return Route(origin, None)
+        return Route(origin, proxy or "httpx")
+
+    def _connect(self, route: Route) -> Connection:
+        origin, kind = route
+        if kind is None:
+            from cloudplatform_async._connections.native import NativeConnection
+
+            return NativeConnection(origin, self._tls)
+        from cloudplatform_async._connections.httpx_connection import HttpxConnection
+
+        if origin.port > HIGHEST_PORT:  # httpx lets it pass, and the sockets raise what nobody expects
+            raise httpx.ConnectError(f"There is no port {origin.port}.")
+        proxy = None
+        if isinstance(kind, httpx.URL):
+            proxy = httpx.Proxy(kind, ssl_context=self._tls.context if kind.scheme == "https" else None)
+        return HttpxConnection(origin, self._tls.context_for(origin.scheme), proxy)
+
+
+class _Body(httpx.AsyncByteStream):
+    """The raw bytes of an answer; read to the end it gives the connection back, closed earlier it ends it.
+
+    An iterator rather than a generator: one that is dropped half-way leaves nothing to be finalized.
+    """
+
+    def __init__(self, lease: PooledLease, request: httpx.Request) -> None:
+        self._lease = lease
+        self._request = request
+        self._is_closed = self._is_read = False
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if self._is_read:
+            raise StopAsyncIteration
+        if self._is_closed:
+            raise httpx.StreamClosed
+        try:
+            chunk = await self._lease.read()
+        except httpx.TransportError as error:
+            error.request = self._request
+            raise
+        if not chunk:
+            self._is_read = True
+            await self._lease.release()
+            raise StopAsyncIteration
+        return chunk
+
+    async def aclose(self) -> None:
+        """Let go of the connection; only the first call does anything."""
+        self._is_closed = True
+        await self._lease.release()
+
+
+def _message(request: httpx.Request) -> Request:
+    is_whole = isinstance(request.stream, httpx.ByteStream)
+    body = request.read() if is_whole else cast("httpx.AsyncByteStream", request.stream)
+    return Request(
+        method=request.method.encode("ascii"),
+        origin=Origin.of(request.url),
+        target=request.url.raw_path,
+        headers=request.headers.raw,
+        timeouts=_timeouts(**request.extensions.get("timeout", {})),
+        body=body,
+        extensions=request.extensions,
+    )
+
+
+@lru_cache(maxsize=64)
+def _timeouts(
+    connect: float | None = None,
+    read: float | None = None,
+    write: float | None = None,
+    pool: float | None = None,
+) -> Timeouts:
+    seconds = [None if each is None else max(each, _SHORTEST) for each in (connect, read, write, pool)]
+    return Timeouts(total=None, connect=seconds[0], read=seconds[1], write=seconds[2], pool=seconds[3])
