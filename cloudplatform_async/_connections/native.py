@@ -2,8 +2,9 @@
 
 import asyncio
 import select
+import socket
 from collections.abc import AsyncGenerator, AsyncIterable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from math import inf
 
 import httpx
@@ -31,8 +32,9 @@ class NativeConnection(Connection, asyncio.Protocol):
     """
 
     __slots__ = (
-        "_deadline", "_error", "_expired", "_is_lost", "_is_reading", "_is_whole", "_is_writable", "_loop",
-        "_opening", "_poll", "_read_timeout", "_reader", "_timer", "_tls", "_transport", "_unread", "_waiter",
+        "_deadline", "_error", "_expired", "_is_lost", "_is_reading", "_is_whole", "_is_writable",
+        "_loop", "_opening", "_poll", "_read_timeout", "_reader", "_socket", "_timer", "_tls",
+        "_transport", "_unread", "_waiter",
     )  # fmt: skip
 
     def __init__(self, origin: Origin, tls: TLSSettings) -> None:
@@ -41,6 +43,7 @@ class NativeConnection(Connection, asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._reader = ResponseReader()
         self._transport: asyncio.Transport | None = None
+        self._socket: socket.socket | None = None
         self._poll: select.poll | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -56,13 +59,14 @@ class NativeConnection(Connection, asyncio.Protocol):
     async def open(self, request: Request) -> None:
         context = self._tls.context if self.origin.scheme == "https" else None
         with CancelScope() as self._opening:
-            self._transport = await open_transport(self, self.origin, context, request.timeouts.connect)
+            connect = request.timeouts.connect
+            self._transport, self._socket = await open_transport(self, self.origin, context, connect)
         self._opening = None
-        if self._error is not None or self._transport is None:
+        if self._error is not None or self._socket is None:
             raise self._failure()
         if hasattr(select, "poll"):  # not on Windows
             self._poll = select.poll()
-            self._poll.register(self._transport.get_extra_info("socket"), select.POLLIN)
+            self._poll.register(self._socket, select.POLLIN)
 
     async def send(self, request: Request) -> Response:
         reader, transport, body = self._reader, self._transport, request.body
@@ -121,7 +125,9 @@ class NativeConnection(Connection, asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._transport is not None:
+        if self._transport is not None and self._socket is not None:
+            with suppress(OSError):  # asyncio closes it in a later turn, when there may be another socket
+                self._socket.shutdown(socket.SHUT_RDWR)
             with at_once(self._loop):
                 self._transport.abort()
 

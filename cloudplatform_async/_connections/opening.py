@@ -19,8 +19,8 @@ _Address = tuple[Any, Any, int, str, Any]  # as `getaddrinfo` gives it
 
 async def open_transport(
     protocol: asyncio.Protocol, origin: Origin, tls: SSLContext | None, timeout: float | None
-) -> asyncio.Transport:
-    """Connect a protocol to an origin.
+) -> tuple[asyncio.Transport, socket.socket]:
+    """Connect a protocol to an origin; the socket comes too, for it can be shut at once.
 
     Raises:
         httpx.ConnectTimeout: Not within ``timeout`` seconds, the TLS handshake included.
@@ -32,7 +32,9 @@ async def open_transport(
         with anyio.move_on_after(timeout):
             sock = await _open_socket(origin)
             transport = await _transport_over(sock, protocol)
-            return transport if tls is None else await _secured(transport, protocol, tls, origin.host)
+            if tls is not None:
+                transport = await _secured(transport, protocol, tls, origin.host)
+            return transport, sock
     except (OSError, UnicodeError) as error:  # the latter for a name that can be no host's
         raise httpx.ConnectError(str(error) or type(error).__name__) from error
     raise httpx.ConnectTimeout(f"The connection was not open within {timeout} seconds.")

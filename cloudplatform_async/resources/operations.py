@@ -82,8 +82,8 @@ def with_call_options(sender: Sender, options: CallOptions) -> Sender:
     refuse_unknown(options, CallOptions)
     headers, timeout = checked_headers(options.get("headers")), options.get("timeout")
     if headers:
-        exchange = evolve(sender.exchange, headers=merged(sender.exchange.headers, headers))
-        sender = replace(sender, exchange=exchange)
+        messages = evolve(sender.messages, headers=merged(sender.messages.headers, headers))
+        sender = replace(sender, messages=messages)
     return sender if timeout is None else replace(sender, timeouts=Timeouts.of(timeout))
 
 
