@@ -163,7 +163,6 @@ __all__ = [
 # Each name is loaded when it is first asked for: the command line shows its help without the client.
 _HOMES = {
     "__version__": "version",
-    "AiohttpTransport": "_connections.aiohttp",
     "APIConnectionError": "errors",
     "APIResponse": "responses",
     "APIStatusError": "errors",
