@@ -4,14 +4,13 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from clients import OURS, OURS_AIOHTTP, SKETCH
+from clients import OURS, SKETCH
 from figures import middle
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 _COLOURS = {
     OURS: "#0b6e4f",
-    OURS_AIOHTTP: "#22b07d",
     "openai": "#c8553d",
     "openai, aiohttp": "#e59b8b",
     "cloudflare": "#e0a030",
@@ -62,7 +61,7 @@ def _gets(axes: Axes, results: dict[str, Any]) -> None:
         points = [(int(case), middle(rounds, "cpu_us")) for case, rounds in cases.items()]
         known = [(case, value) for case, value in points if value]
         if known:
-            width = 3 if name in {OURS, OURS_AIOHTTP} else 1.5
+            width = 3 if name == OURS else 1.5
             axes.plot(*zip(*known, strict=True), "o-", color=_COLOURS[name], label=name, linewidth=width)
     axes.set(xscale="log", yscale="log", xlabel="gets in flight", title="CPU time of a get, µs")
     cases = [int(case) for case in next(iter(results.values()))]

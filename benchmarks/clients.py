@@ -9,7 +9,8 @@ from typing import Any
 import machine
 from attrs import frozen
 
-OURS, OURS_AIOHTTP = "cloudplatform-async", "cloudplatform-async, aiohttp"
+OURS = "cloudplatform-async"
+BARE = "aiohttp, bare"
 SKETCH = "httpx, connections alone"
 PEERS = ("openai", "openai, aiohttp", "cloudflare", "stripe")
 
@@ -60,14 +61,6 @@ async def _ours(url: str) -> AsyncIterator[Session]:
     from cloudplatform_async import AsyncClient
 
     async with AsyncClient(base_url=f"{url}/v1", api_key="key") as client:
-        yield _session_of(client)
-
-
-@asynccontextmanager
-async def _ours_aiohttp(url: str) -> AsyncIterator[Session]:
-    from cloudplatform_async import AiohttpTransport, AsyncClient
-
-    async with AsyncClient(base_url=f"{url}/v1", api_key="key", transport=AiohttpTransport()) as client:
         yield _session_of(client)
 
 
@@ -182,14 +175,13 @@ async def _floor(url: str) -> AsyncIterator[Session]:
 
 CLIENTS = {
     OURS: Client(("cloudplatform-async",), _ours, "cloudplatform_async"),
-    OURS_AIOHTTP: Client(("cloudplatform-async", "aiohttp"), _ours_aiohttp),
     "openai": Client(("openai",), _openai, "openai"),
     "openai, aiohttp": Client(("openai", "aiohttp"), _openai_aiohttp),
     "cloudflare": Client(("cloudflare",), _cloudflare, "cloudflare"),
     "stripe": Client(("stripe", "httpx"), _stripe, "stripe"),
     "httpx, bare": Client(("httpx",), _httpx, "httpx", walks=False),
     SKETCH: Client(("httpx",), _connections, walks=False),
-    "aiohttp, bare": Client(("aiohttp",), _aiohttp, "aiohttp", walks=False),
+    BARE: Client(("aiohttp",), _aiohttp, "aiohttp", walks=False),
     "floor (httptools)": Client(("httptools",), _floor, walks=False),
 }
 """In the order of the tables; names are what ``--clients`` takes."""

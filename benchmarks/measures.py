@@ -10,7 +10,7 @@ from typing import Any
 
 import machine
 import worker
-from clients import CLIENTS, OURS, OURS_AIOHTTP
+from clients import CLIENTS, OURS
 from disturbance import Taken, undisturbed
 from effort import SMOKE, Effort
 from server import running
@@ -94,7 +94,7 @@ def walks(effort: Effort, names: list[str]) -> Results:
             with worker.working(name, server.url) as take:
                 read = partial(_one, take, worker.walks, pages=effort.walk, pause=effort.latency)
                 results[name]["read"] += undisturbed(effort, read)
-                if name in {OURS, OURS_AIOHTTP}:
+                if name == OURS:
                     sprint = partial(_one, take, worker.sprints, pages=effort.sprint, ahead=effort.ahead)
                     results[name]["sprint"] += undisturbed(effort, sprint)
     return results
@@ -113,7 +113,7 @@ def memory(effort: Effort, names: list[str]) -> Results:
 
 def layers(effort: Effort, names: list[str]) -> Results:
     """Whose code the CPU time of a get is spent in."""
-    names = [name for name in names if name in {OURS, OURS_AIOHTTP}]
+    names = [name for name in names if name == OURS]
     results = _empty(names, ("64",))
     with running() as server:
         for name in names:

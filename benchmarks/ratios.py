@@ -5,10 +5,10 @@ from itertools import product
 from typing import Any
 
 from attrs import frozen
-from clients import OURS, OURS_AIOHTTP, PEERS, SKETCH
+from clients import BARE, OURS, PEERS, SKETCH
 from figures import Rounds, over_best, over_middle, spread_best, spread_middle
 
-_OURS = (OURS, OURS_AIOHTTP)
+_OURS = (OURS,)
 _DEFAULTS = [name for name in PEERS if "aiohttp" not in name]
 
 Found = dict[str, float | None]
@@ -51,14 +51,13 @@ def _found(results: dict[str, Any], rule: Rule) -> Found:
 
 def _of_gets(gets: dict[str, Any], rule: Rule) -> Found:
     found: Found = {}
-    for case in ("64", "256"):
-        ours, on_aiohttp = (_rounds(gets, name, case) for name in _OURS)
+    for case in ("1", "64", "256"):
+        ours = _rounds(gets, OURS, case)
         found[f"get at {case} in flight / best peer's default"] = _most(
             rule.over(ours, _rounds(gets, peer, case), "cpu_us") for peer in _DEFAULTS
         )
-        for name in ("openai, aiohttp", "aiohttp, bare"):
-            ratio = rule.over(on_aiohttp, _rounds(gets, name, case), "cpu_us")
-            found[f"get at {case} in flight, ours on aiohttp / {name}"] = ratio
+        for name in ("openai, aiohttp", BARE):
+            found[f"get at {case} in flight / {name}"] = rule.over(ours, _rounds(gets, name, case), "cpu_us")
         sketch = rule.over(ours, _rounds(gets, SKETCH, case), "cpu_us")
         found[f"get at {case} in flight / {SKETCH}"] = sketch
     for name, start in product((OURS, SKETCH), (1, 16)):

@@ -5,6 +5,7 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from math import inf
+from operator import is_
 from types import FunctionType
 from typing import Any, cast
 
@@ -35,7 +36,7 @@ class _Patches:
     """
 
     def __init__(self) -> None:
-        self._own: tuple[object, ...] = ()
+        self._own: tuple[object, ...] = (None, None, None)
 
     def are_there(self) -> bool:
         found = (
@@ -43,7 +44,7 @@ class _Patches:
             httpcore.AsyncConnectionPool.handle_async_request,
             httpcore.AsyncHTTPConnection.handle_async_request,
         )
-        if found == self._own:
+        if all(map(is_, found, self._own)):  # by identity: a wrapper may say that it equals what it wraps
             return False
         if not all(map(_is_own, found)):
             return True

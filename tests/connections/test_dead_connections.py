@@ -1,0 +1,62 @@
+"""Retries are not spent on connections that are all dead alike (API contract §8)."""
+
+import anyio
+import pytest
+
+from cloudplatform_async import AsyncClient, RetryPolicy, Timeouts
+from tests.transport.servers import Peer, Server, Transport, everywhere
+
+pytestmark = [pytest.mark.anyio, everywhere]
+
+OK = b'HTTP/1.1 200 OK\r\nContent-Length: 26\r\n\r\n{"id": "prj", "name": "n"}'
+
+
+class Network:
+    """Answers until it is cut; then only connections that are opened later get an answer."""
+
+    def __init__(self, wanted: int) -> None:
+        self.wanted = wanted
+        self.dead: set[Peer] = set()
+        self.swallowed = 0
+
+    def __call__(self, peer: Peer, request: bytes) -> None:
+        if peer in self.dead:
+            self.swallowed += 1
+        elif self.wanted:  # so many calls are in flight together, each on its own connection
+            if peer.server.requests >= self.wanted:
+                self.wanted = 0
+                for each in peer.server.peers:
+                    each.transport.write(OK)
+        else:
+            peer.transport.write(OK)
+
+    def cut(self, server: Server) -> None:
+        self.dead = set(server.peers)
+
+
+@pytest.mark.parametrize("idle", [1, 3, 5, 10])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_one_attempt_at_most_is_lost_on_old_connections(
+    transport_class: type[Transport], idle: int, method: str
+) -> None:
+    """However many there are: after the first silence the next attempt goes over a fresh one."""
+    network = Network(idle)
+    timeout = Timeouts(total=20, read=0.05)
+    with Server(network) as server:
+        async with AsyncClient(
+            base_url=f"{server.url}/v1",
+            api_key="k",
+            transport=transport_class(),
+            timeout=timeout,
+            retries=RetryPolicy(base=0.001),
+        ) as client:
+            patient = client.with_options(timeout=Timeouts(total=20, read=10))
+            async with anyio.create_task_group() as tasks:
+                for _ in range(idle):
+                    tasks.start_soon(patient.projects.get, "prj")
+            assert client.statistics().connections == idle
+            network.cut(server)
+            response = await client.request(method, "/projects")
+            assert client.statistics().connections == 1
+            await client.projects.get("prj")
+    assert (response.attempts, network.swallowed) == (2, 1)

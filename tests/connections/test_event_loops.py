@@ -1,0 +1,134 @@
+"""A client outlives its event loop, and leaves no socket behind in any."""
+
+import asyncio
+import gc
+import threading
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import anyio
+import pytest
+import trio
+
+from cloudplatform_async import AsyncClient, ClientStateError
+from cloudplatform_async._connections.transport import PooledTransport
+from cloudplatform_async.sandbox import Sandbox
+from tests.transport.servers import HttpxTransport, Server, Transport, identified, send, trusting
+
+OK = send(b'HTTP/1.1 200 OK\r\nContent-Length: 26\r\n\r\n{"id": "prj", "name": "n"}')
+Run = Callable[[Callable[[], Awaitable[Any]]], Any]
+
+
+def with_new_loop(function: Callable[[], Awaitable[Any]]) -> None:
+    """As some frameworks do it: no generator is closed, nothing is awaited after the function."""
+    loop = asyncio.new_event_loop()
+    try:
+        loop.run_until_complete(function())
+    finally:
+        loop.close()
+
+
+runs = pytest.mark.parametrize(
+    "run",
+    [lambda function: asyncio.run(function()), with_new_loop, trio.run],
+    ids=["asyncio", "bare", "trio"],
+)
+kinds = pytest.mark.parametrize(
+    ("tls", "transport_class"),
+    [(False, PooledTransport), (True, PooledTransport), (False, HttpxTransport), (True, HttpxTransport)],
+    ids=["native", "native-tls", "httpx", "httpx-tls"],
+)
+
+
+def client_of(server: Server, transport_class: type[Transport]) -> AsyncClient:
+    return AsyncClient(base_url=f"{server.url}/v1", api_key="k", transport=transport_class(verify=trusting()))
+
+
+@runs
+@kinds
+def test_several_runs_share_a_client(run: Run, tls: bool, transport_class: type[Transport]) -> None:
+    """Each finds it ready, with new connections; the old ones are closed, and nothing warns of them."""
+    with Server(OK, tls=identified() if tls else None) as server:
+        client = client_of(server, transport_class)
+
+        async def calls() -> None:
+            async with anyio.create_task_group() as tasks:
+                for _ in range(3):
+                    tasks.start_soon(client.projects.get, "prj")
+            assert client.statistics().connections in (1, 2, 3)
+
+        for _ in range(3):
+            run(calls)
+        assert server.peak <= 6
+        run(client.aclose)
+        anyio.run(server.has_peers, 0)
+    gc.collect()
+
+
+@runs
+@kinds
+@pytest.mark.parametrize("closing", ["asyncio", "trio"])
+def test_a_client_whose_loop_is_gone_is_closed_from_another(
+    run: Run, tls: bool, transport_class: type[Transport], closing: str
+) -> None:
+    """Every socket is closed, and nothing of asyncio's comes out."""
+    with Server(OK, tls=identified() if tls else None) as server:
+        client = client_of(server, transport_class)
+
+        async def calls() -> None:
+            async with anyio.create_task_group() as tasks:
+                for _ in range(3):
+                    tasks.start_soon(client.projects.get, "prj")
+
+        run(calls)
+        anyio.run(client.aclose, backend=closing)
+        assert client.statistics().connections == 0
+        anyio.run(server.has_peers, 0)
+        anyio.run(client.aclose, backend=closing)
+    gc.collect()
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+@kinds
+def test_a_client_is_closed_from_another_loop_while_its_own_runs(
+    backend: str, tls: bool, transport_class: type[Transport]
+) -> None:
+    """A second loop may not call, but it may close."""
+    with Server(OK, tls=identified() if tls else None) as server:
+        client = client_of(server, transport_class)
+        ready, done = threading.Event(), threading.Event()
+
+        async def live() -> None:
+            await client.projects.get("prj")
+            ready.set()
+            await anyio.to_thread.run_sync(done.wait)
+
+        async def elsewhere() -> None:
+            with pytest.raises(ClientStateError, match="another event loop"):
+                await client.projects.get("prj")
+            await client.aclose()
+
+        thread = threading.Thread(target=lambda: anyio.run(live, backend=backend))
+        thread.start()
+        try:
+            ready.wait()
+            anyio.run(elsewhere)
+            assert client.statistics().connections == 0
+            anyio.run(server.has_peers, 0)
+        finally:
+            done.set()
+            thread.join()
+
+
+def test_a_transport_without_sockets_is_at_home_in_every_loop() -> None:
+    """Two loops may use it by turns, though both live."""
+    sandbox = Sandbox(projects=1)
+    client = AsyncClient(base_url=sandbox.base_url, api_key=sandbox.api_key, transport=sandbox.transport())
+
+    async def call() -> None:
+        assert len((await client.projects.list()).items) == 1
+
+    with asyncio.Runner() as first, asyncio.Runner() as second:
+        for runner in (first, second, first):
+            runner.run(call())
+        second.run(client.aclose())

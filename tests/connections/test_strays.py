@@ -1,0 +1,94 @@
+"""No call is given an answer that another one, or nobody, has asked for (API contract §8)."""
+
+import json
+
+import anyio
+import pytest
+
+from cloudplatform_async import AsyncClient, CloudPlatformError, RetryPolicy
+from tests.transport.servers import Behaviour, Peer, Server, Transport, everywhere
+
+pytestmark = [pytest.mark.anyio, everywhere]
+
+
+def project(name: str) -> bytes:
+    body = json.dumps({"id": name, "name": name}).encode()
+    return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+
+
+def asked(request: bytes) -> bytes:
+    return project(request.split(b" ")[1].rpartition(b"/")[2].decode())
+
+
+TIMEOUT = b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n"
+STRAYS = {
+    "a whole answer": project("EVIL"),
+    "a 404": b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",
+    "a 408": TIMEOUT,
+    "one byte": b"H",
+    "half an answer": project("EVIL")[:20],
+    "nonsense": b"\x00\x01\x02",
+}
+
+
+def followed_at_once_by(stray: bytes) -> Behaviour:
+    return lambda peer, request: peer.transport.write(asked(request) + stray)
+
+
+def followed_later_by(stray: bytes) -> Behaviour:
+    def behave(peer: Peer, request: bytes) -> None:
+        peer.transport.write(asked(request))
+        peer.server.loop.call_later(0.01, peer.transport.write, stray)
+
+    return behave
+
+
+@pytest.mark.parametrize("stray", STRAYS.values(), ids=STRAYS)
+@pytest.mark.parametrize("follow", [followed_at_once_by, followed_later_by])
+async def test_what_follows_an_answer_is_no_answer_to_the_next_call(
+    transport_class: type[Transport], stray: bytes, follow: object
+) -> None:
+    """In the same write, or while the connection is idle: the next call goes over another one."""
+    names = ["one", "two", "three"]
+    with Server(follow(stray)) as server:  # type: ignore[operator]  # one of two functions
+        async with AsyncClient(
+            base_url=f"{server.url}/v1", api_key="k", transport=transport_class()
+        ) as client:
+            got = []
+            for name in names:
+                got.append((await client.projects.get(name)).id)
+                await anyio.sleep(0.02)
+            statistics = client.statistics()
+    assert got == names
+    assert (statistics.attempts, server.accepted) == (3, 3)
+
+
+async def test_a_burst_among_a_thousand_strays_gets_its_own_answers(transport_class: type[Transport]) -> None:
+    """Whatever comes on whichever connection; what cannot be told apart is an error, not a wrong answer."""
+
+    def behave(peer: Peer, request: bytes) -> None:
+        peer.transport.write(asked(request) + project("EVIL") * (peer.server.requests % 3 > 0))
+
+    wrong: list[str] = []
+    errors: list[CloudPlatformError] = []
+
+    async def call(number: int) -> None:
+        try:
+            found = await client.projects.get(f"p{number}")
+        except CloudPlatformError as error:
+            errors.append(error)
+        else:
+            wrong.extend([found.id] if found.id != f"p{number}" else [])
+
+    with Server(behave) as server:
+        async with AsyncClient(
+            base_url=f"{server.url}/v1",
+            api_key="k",
+            transport=transport_class(),
+            retries=RetryPolicy(max_retries=0),
+        ) as client:
+            for first in range(0, 300, 50):
+                async with anyio.create_task_group() as tasks:
+                    for number in range(first, first + 50):
+                        tasks.start_soon(call, number)
+    assert (wrong, errors) == ([], [])
