@@ -167,3 +167,19 @@ def test_without_subscriptions_it_receives_with_a_secret_of_the_users(sandbox: S
         assert httpx.post(address, content=BODY, headers=signed()).status_code == 502
     assert process.returncode == 130
     assert sandbox.served == 1
+
+
+@pytest.mark.slow
+def test_what_happens_on_the_platform_arrives_and_nothing_stays_subscribed(sandbox: Sandbox) -> None:
+    """The whole way: subscribed, delivered, verified, printed, and the subscription removed by Ctrl-C."""
+    headers = {"x-api-key": sandbox.api_key}
+    with listening("--type", "project.*") as (process, address):
+        subscriptions = httpx.get(f"{sandbox.base_url}/webhooks", headers=headers).json()["data"]
+        assert [each["url"] for each in subscriptions] == [address]
+        body = {"name": "N", "slug": "delivered"}
+        httpx.post(f"{sandbox.base_url}/projects", json=body, headers=headers).raise_for_status()
+        assert process.stdout
+        event = json.loads(process.stdout.readline())
+        assert (event["type"], event["data"]["slug"]) == ("project.created", "delivered")
+    assert process.returncode == 130
+    assert httpx.get(f"{sandbox.base_url}/webhooks", headers=headers).json()["data"] == []
