@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
 import pyarrow.parquet as pq
 import pytest
 
@@ -290,3 +291,23 @@ def test_however_it_is_ended_it_goes_on(tmp_path: Path, kind: str, ending: signa
             [*command, "--page-size", "20"], env={**os.environ, **settings}, check=True, capture_output=True
         )
     assert ids_in(file) == [f"prj_{number:06d}" for number in range(1, 1001)]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no such limit")
+def test_a_disk_that_fills_up_on_the_way_is_one_line_and_loses_nothing(sandbox: Sandbox, file: Path) -> None:
+    """A file may be of 8 kB at first; when there is room, it goes on and has each row once."""
+    words = f"export projects {file} --page-size 5 --resume"
+    command = f"{sys.executable} -m cloudplatform_async {words}"
+    for number in range(40):
+        headers = {"x-api-key": sandbox.api_key}
+        body = {"name": "N" * 150, "slug": f"more-{number}"}
+        httpx.post(f"{sandbox.base_url}/projects", json=body, headers=headers).raise_for_status()
+    full = subprocess.run(
+        ["sh", "-c", f"ulimit -f 16; exec {command}"], capture_output=True, text=True, check=False
+    )
+    assert (full.returncode, full.stderr.count("error: "), "Traceback" in full.stderr) == (12, 1, False)
+    assert file.suffix == ".sqlite" or not file.exists()
+    subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)
+    ids = ids_in(file)
+    assert (len(ids), len(set(ids)), ids[:30]) == (70, 70, IDS)

@@ -15,7 +15,9 @@ from cloudplatform_async.cli.session.options import CONFIGURED, Connection, Limi
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from cloudplatform_async import AsyncClient
     from cloudplatform_async.cli.export.checkpoint import Checkpoint
+    from cloudplatform_async.cli.export.progress import Meter
     from cloudplatform_async.cli.export.sources import Source
     from cloudplatform_async.cli.output.values import Columns, Row
 
@@ -120,18 +122,7 @@ async def _run(sink: Sink, source: "Source", file: Path, connection: Connection,
             return
         with shown(source.name, before) as meter, _kept(file):
             async with connect(connection) as client:
-                committed = time.monotonic()
-                try:
-                    async for batch in source.batches(client, standing):
-                        sink.write(batch.rows, standing)
-                        standing.resume_from = batch.resume_from
-                        meter(standing.rows, batch.total)
-                        if time.monotonic() - committed > _SECONDS_BETWEEN_COMMITS:
-                            sink.commit(standing)
-                            committed = time.monotonic()
-                except BaseException:
-                    sink.commit(standing)  # Ctrl-C and errors of the network lose nothing that is here
-                    raise
+                await _walk(sink, source, client, standing, meter)
             sink.complete(standing)
     except OSError as error:
         raise OutputError(f"{error.filename or file} cannot be written: {error.strerror}.") from None
@@ -140,6 +131,28 @@ async def _run(sink: Sink, source: "Source", file: Path, connection: Connection,
     seconds = time.monotonic() - begun
     speed = (standing.rows - before) / max(seconds, 0.001)
     say(f"{file}: {standing.rows:,} rows, {speed:,.0f} rows/s.")
+
+
+async def _walk(
+    sink: Sink, source: "Source", client: "AsyncClient", standing: "Checkpoint", meter: "Meter"
+) -> None:
+    """Write what comes; Ctrl-C and errors of the network lose nothing of it."""
+    committed = time.monotonic()
+    is_whole = True  # what was written: a batch that a full disk cut short is not committed
+    try:
+        async for batch in source.batches(client, standing):
+            is_whole = False
+            sink.write(batch.rows, standing)
+            standing.resume_from = batch.resume_from
+            is_whole = True
+            meter(standing.rows, batch.total)
+            if time.monotonic() - committed > _SECONDS_BETWEEN_COMMITS:
+                sink.commit(standing)
+                committed = time.monotonic()
+    except BaseException:
+        if is_whole:
+            sink.commit(standing)
+        raise
 
 
 @contextmanager

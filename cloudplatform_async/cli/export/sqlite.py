@@ -40,8 +40,8 @@ class Database:
         Raises:
             ConfigurationError: The file is none of ours, or another list's.
         """
-        self._connection = sqlite3.connect(self._target, isolation_level=None)
         try:
+            self._connection = sqlite3.connect(self._target, isolation_level=None)
             found = self._found()
             if found is None or not resume:
                 found = self._begun()
@@ -84,7 +84,18 @@ class Database:
         self._known = list(names)
 
     def write(self, rows: Sequence[Row], standing: Checkpoint) -> None:
-        """Add rows; they count from the next commit on."""
+        """Add rows; they count from the next commit on.
+
+        Raises:
+            OutputError: They cannot be written, such as on a full disk.
+        """
+        try:
+            self._insert(rows)
+        except sqlite3.OperationalError as error:
+            raise _refused(error, self._target) from None
+        standing.rows += len(rows)
+
+    def _insert(self, rows: Sequence[Row]) -> None:
         if not self._connection.in_transaction:
             self._connection.execute("BEGIN IMMEDIATE")
         picked = [self._columns.of(row) for row in rows]
@@ -99,7 +110,6 @@ class Database:
         values = ([_stored(row.get(name)) for name in self._known] for row in picked)
         statement = f"INSERT OR REPLACE INTO {self._table} ({columns}) VALUES ({places})"  # noqa: S608 - quoted
         self._connection.executemany(statement, values)
-        standing.rows += len(rows)
 
     def commit(self, standing: Checkpoint) -> None:
         """Make rows and checkpoint last, both or neither.
@@ -113,7 +123,7 @@ class Database:
             self._remember(standing)
             self._connection.execute("COMMIT")
         except sqlite3.OperationalError as error:
-            raise OutputError(f"{self._target} cannot be written: {error}.") from None
+            raise _refused(error, self._target) from None
 
     def complete(self, standing: Checkpoint) -> None:
         """Remember that all is there."""
