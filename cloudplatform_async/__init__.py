@@ -66,7 +66,6 @@ if TYPE_CHECKING:
     from cloudplatform_async.resources.create_many import CreateResult, CreateResults
     from cloudplatform_async.resources.event_tail import EventTail
     from cloudplatform_async.resources.events import EventFilters, Events
-    from cloudplatform_async.resources.operations import WalkOptions
     from cloudplatform_async.resources.project_filters import ProjectFilters
     from cloudplatform_async.resources.projects import Projects
     from cloudplatform_async.resources.usage import UsageMetrics
@@ -145,7 +144,6 @@ __all__ = [
     "UnprocessableEntityError",
     "Usage",
     "UsageMetrics",
-    "WalkOptions",
     "WebhookVerificationError",
     "WebhookVerifier",
     "Workflow",
@@ -230,7 +228,6 @@ _HOMES = {
     "UnprocessableEntityError": "errors",
     "Usage": "models",
     "UsageMetrics": "resources.usage",
-    "WalkOptions": "resources.operations",
     "WebhookVerificationError": "errors",
     "WebhookVerifier": "webhooks.verifier",
     "Workflow": "models",

@@ -1,7 +1,8 @@
 """The client: opens and closes the house, one attribute a resource."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from os import PathLike
 from types import TracebackType
 from typing import Any, NoReturn, Self, TypeVar
@@ -152,6 +153,20 @@ class AsyncClient(AnyEndpoint):
             retries=sender.retries if retries is None else RetryPolicy.of(retries),
         )
         return copied(self, _owner=self._owner or self, _sender=view)
+
+    @asynccontextmanager
+    async def lifespan(self, app: object) -> AsyncIterator[None]:
+        """Open the client with a Starlette or FastAPI application, and close it with it.
+
+        Args:
+            app: The application, which is not looked at.
+
+        Example:
+            >>> app = FastAPI(lifespan=client.lifespan)  # doctest: +SKIP
+        """
+        del app
+        async with self:
+            yield
 
     def statistics(self) -> ClientStatistics:
         """Take a snapshot of what the client and its views have done and are doing."""

@@ -183,6 +183,11 @@ class Paginator(Generic[T]):
         return total if total is not None and total >= self._taken else None
 
     @property
+    def buffered(self) -> int:
+        """Items that are here already, and are handed out without waiting."""
+        return len(self._rows)
+
+    @property
     def drift(self) -> Drift:
         """How the list has moved during the walk so far."""
         return self._stream.overlap.drift

@@ -81,7 +81,6 @@ PUBLIC = [
     "UnprocessableEntityError",
     "Usage",
     "UsageMetrics",
-    "WalkOptions",
     "WebhookVerificationError",
     "WebhookVerifier",
     "Workflow",

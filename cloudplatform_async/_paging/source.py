@@ -237,9 +237,17 @@ def page_of(
         next_cursor=facts.cursor,
         page=facts.page,
         limit=facts.limit,
-        has_more=bool(facts.has_more) or next_position(asked, facts, limit=limit) is not None,
+        has_more=_has_more(facts, asked, limit),
         request_id=request_id,
     )
+
+
+def _has_more(facts: PageFacts, asked: Position, limit: int | None) -> bool:
+    """Tell whether another page follows; of one page alone, its own limit and total are believed."""
+    number = facts.page or asked.page
+    if not facts.has_more and number and facts.total is not None and facts.limit and not facts.cursor:
+        return number * facts.limit < facts.total
+    return bool(facts.has_more) or next_position(asked, facts, limit=limit) is not None
 
 
 def _told(

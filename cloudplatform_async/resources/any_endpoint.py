@@ -7,9 +7,9 @@ from cloudplatform_async._calls.sender import Sender
 from cloudplatform_async._protocol.encoding import Query
 from cloudplatform_async._protocol.idempotency import AUTO, IdempotencyKey
 from cloudplatform_async.pagination import Paginator
-from cloudplatform_async.resources.operations import WalkOptions, any_operation, any_walk
+from cloudplatform_async.resources.operations import any_operation, any_source
 from cloudplatform_async.responses import APIResponse
-from cloudplatform_async.settings import Timeouts
+from cloudplatform_async.settings import CallOptions, Timeouts
 
 T = TypeVar("T")
 
@@ -112,16 +112,38 @@ class AnyEndpoint:
         *,
         model: type[dict[str, Any]] = dict,
         params: Query | None = None,
-        **walk: Unpack[WalkOptions],
+        page_size: int | None = 100,
+        max_items: int | None = None,
+        ahead: int = 1,
+        resume_from: str | None = None,
+        **options: Unpack[CallOptions],
     ) -> Paginator[dict[str, Any]]: ...
 
     @overload
     def iter_all(
-        self, path: str, *, model: type[T], params: Query | None = None, **walk: Unpack[WalkOptions]
+        self,
+        path: str,
+        *,
+        model: type[T],
+        params: Query | None = None,
+        page_size: int | None = 100,
+        max_items: int | None = None,
+        ahead: int = 1,
+        resume_from: str | None = None,
+        **options: Unpack[CallOptions],
     ) -> Paginator[T]: ...
 
     def iter_all(
-        self, path: str, *, model: type[Any] = dict, params: Query | None = None, **walk: Unpack[WalkOptions]
+        self,
+        path: str,
+        *,
+        model: type[Any] = dict,
+        params: Query | None = None,
+        page_size: int | None = 100,
+        max_items: int | None = None,
+        ahead: int = 1,
+        resume_from: str | None = None,
+        **options: Unpack[CallOptions],
     ) -> Paginator[Any]:
         """Walk any list of the platform lazily; nothing is sent before the first item is asked for.
 
@@ -129,7 +151,11 @@ class AnyEndpoint:
             path: Of the list, below the base URL, such as ``"/projects"``.
             model: Of an item: an attrs class, or ``dict``.
             params: Filters; ``None`` values are left out, lists repeat their name.
-            **walk: See ``WalkOptions``.
+            page_size: Items to ask for at a time, from 1; a checkpoint fixes it.
+            max_items: Stop after so many, from 0.
+            ahead: Pages to fetch ahead, from 0 (strictly on demand).
+            resume_from: A ``checkpoint`` of the same walk.
+            **options: See ``CallOptions``.
 
         Raises:
             InvalidRequestError: At once, for arguments that the platform could never accept.
@@ -137,4 +163,7 @@ class AnyEndpoint:
         Example:
             >>> rows = client.iter_all("/projects", params={"status": "active"})  # doctest: +SKIP
         """
-        return any_walk(self._sender, path, model, params, walk)
+        source = any_source(self._sender, path, model, params, options)
+        return Paginator(
+            source, page_size=page_size, max_items=max_items, ahead=ahead, resume_from=resume_from
+        )

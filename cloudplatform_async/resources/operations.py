@@ -23,7 +23,6 @@ from cloudplatform_async._protocol.encoding import (
 from cloudplatform_async._protocol.idempotency import AUTO, IdempotencyKey
 from cloudplatform_async._protocol.page_walk import Position
 from cloudplatform_async.errors import InvalidRequestError
-from cloudplatform_async.pagination import PAGE_SIZE, Paginator
 from cloudplatform_async.settings import CallOptions, Timeouts
 
 T = TypeVar("T")
@@ -160,39 +159,20 @@ def page_source(
     )
 
 
-class WalkOptions(CallOptions, total=False):
-    """How a list is walked, beside the options of its calls.
-
-    Attributes:
-        page_size: Items to ask for at a time, from 1 (100 unless given); a checkpoint fixes it.
-        max_items: Stop after so many, from 0.
-        ahead: Pages to fetch ahead, from 0 (strictly on demand).
-        resume_from: A ``checkpoint`` of the same walk.
-    """
-
-    page_size: int | None
-    max_items: int | None
-    ahead: int
-    resume_from: str | None
-
-
 # What the user asks for; the overloads of `AsyncClient.iter_all` say what they get.
-def any_walk(
-    sender: Sender, path: str, model: Any, params: Query | None, options: WalkOptions
-) -> Paginator[Any]:
-    """Walk whatever list the user names; the arguments are those of ``AsyncClient.iter_all``.
+def any_source(
+    sender: Sender, path: str, model: Any, params: Query | None, options: CallOptions
+) -> PageSource[Any]:
+    """Describe whatever list the user names; the arguments are those of ``AsyncClient.iter_all``.
 
     Raises:
         InvalidRequestError: For arguments that must not or cannot be sent.
     """
     if clash := _PLACES & (params or {}).keys():
         raise InvalidRequestError(f"`params` must not contain {sorted(clash)}: a walk finds its own pages.")
-    walk: dict[str, Any] = {**options}
-    sender = with_call_options(sender, taken_call_options(walk))
-    refuse_unknown(walk, WalkOptions)
-    source = page_source(sender, checked_path(path), None, model, filters={}, extra=params)
-    arguments: dict[str, Any] = {"page_size": PAGE_SIZE, **walk}
-    return Paginator(source, **arguments)
+    return page_source(
+        with_call_options(sender, options), checked_path(path), None, model, filters={}, extra=params
+    )
 
 
 async def one_page(source: PageSource[T], *, page: int | None, cursor: str | None) -> Page[T]:

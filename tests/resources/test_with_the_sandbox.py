@@ -151,3 +151,14 @@ async def test_a_wait_is_cancelled_with_its_task(client: AsyncClient) -> None:
     with anyio.move_on_after(0.05) as scope:
         await client.workflows.wait(run, timeout=2_000_000)
     assert scope.cancelled_caught
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+async def test_a_page_alone_says_whether_another_follows(number: int) -> None:
+    """Its own number, limit and total are believed: the last one may be short."""
+    sandbox = Sandbox(projects=25)
+    async with AsyncClient(
+        base_url=sandbox.base_url, api_key=sandbox.api_key, transport=sandbox.transport()
+    ) as client:
+        page = await client.projects.list(page=number, limit=10)
+    assert (len(page), page.has_more) == ((10, True) if number < 3 else (5, False))

@@ -1,0 +1,271 @@
+"""The blocking client: one `AsyncClient` behind a portal, with the same names and no `await`."""
+
+import warnings
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from os import PathLike
+from types import TracebackType
+from typing import Any, NoReturn, Self, TypeVar, Unpack, overload
+
+import httpx
+
+from cloudplatform_async import (
+    AUTO,
+    APIResponse,
+    AsyncClient,
+    CallOptions,
+    ClientStatistics,
+    IdempotencyKey,
+    KeySource,
+    Omit,
+    PoolLimits,
+    Query,
+    RetryPolicy,
+    Timeouts,
+    TokenSource,
+)
+from cloudplatform_async.blocking.portal import Portal
+from cloudplatform_async.blocking.resources import (
+    BlockingEvents,
+    BlockingProjects,
+    BlockingUsage,
+    BlockingWorkflows,
+)
+from cloudplatform_async.blocking.walks import Walk
+
+T = TypeVar("T")
+
+
+class Client:
+    """The Cloud API for code without an event loop: scripts, Django, notebooks, Celery.
+
+    The arguments, resources, errors and promises are those of ``AsyncClient``. Its calls run on an
+    event loop in one thread, which begins with the first call; any number of threads may use the
+    client at once. Ctrl-C ends a call that waits, and cancels it. Close it with ``with`` or ``close()``.
+
+    Raises:
+        ConfigurationError: As ``AsyncClient`` does.
+        ClientStateError: By any call where an event loop runs already, and after a fork.
+
+    Example:
+        >>> with Client(api_key="cp_live_…") as client:  # doctest: +SKIP
+        ...     for project in client.projects.iter_all():
+        ...         print(project.name)
+    """
+
+    projects: BlockingProjects
+    usage: BlockingUsage
+    workflows: BlockingWorkflows
+    events: BlockingEvents
+
+    def __init__(
+        self,
+        *,
+        api_key: KeySource | None = None,
+        access_token: TokenSource | None = None,
+        base_url: str | None = None,
+        env_file: str | PathLike[str] | None = None,
+        timeout: Timeouts | float | None = None,
+        retries: RetryPolicy | int | None = None,
+        limits: PoolLimits | None = None,
+        proxy: str | httpx.URL | None = None,
+        headers: Mapping[str, str] | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+        max_response_bytes: int = 64 * 2**20,
+    ) -> None:
+        client = AsyncClient(
+            api_key=api_key,
+            access_token=access_token,
+            base_url=base_url,
+            env_file=env_file,
+            timeout=timeout,
+            retries=retries,
+            limits=limits,
+            proxy=proxy,
+            headers=headers,
+            transport=transport,
+            max_response_bytes=max_response_bytes,
+        )
+        self._is_view = False
+        self._move_in(client, Portal())
+
+    def _move_in(self, client: AsyncClient, portal: Portal) -> None:
+        self._client = client
+        self._portal = portal
+        self.projects = BlockingProjects(portal, client.projects)
+        self.usage = BlockingUsage(portal, client.usage)
+        self.workflows = BlockingWorkflows(portal, client.workflows)
+        self.events = BlockingEvents(portal, client.events)
+
+    def with_options(
+        self,
+        *,
+        timeout: Timeouts | float | None = None,
+        retries: RetryPolicy | int | None = None,
+        access_token: TokenSource | None = None,
+        api_key: KeySource | Omit | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Self:
+        """Make a view of this client with other options; the arguments are those of ``AsyncClient``."""
+        view = object.__new__(type(self))
+        view.__dict__.update(self.__dict__)
+        view._is_view = True
+        options = self._client.with_options(
+            timeout=timeout, retries=retries, access_token=access_token, api_key=api_key, headers=headers
+        )
+        view._move_in(options, self._portal)
+        return view
+
+    @overload
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Query | None = None,
+        json: object = None,
+        model: type[dict[str, Any]] = dict,
+        headers: Mapping[str, str] | None = None,
+        idempotency_key: IdempotencyKey = AUTO,
+        timeout: Timeouts | float | None = None,
+    ) -> APIResponse[dict[str, Any]]: ...
+
+    @overload
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Query | None = None,
+        json: object = None,
+        model: type[T],
+        headers: Mapping[str, str] | None = None,
+        idempotency_key: IdempotencyKey = AUTO,
+        timeout: Timeouts | float | None = None,
+    ) -> APIResponse[T]: ...
+
+    @overload
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Query | None = None,
+        json: object = None,
+        model: None,
+        headers: Mapping[str, str] | None = None,
+        idempotency_key: IdempotencyKey = AUTO,
+        timeout: Timeouts | float | None = None,
+    ) -> APIResponse[None]: ...
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Query | None = None,
+        json: object = None,
+        model: Any = dict,  # the overloads say what comes of it
+        headers: Mapping[str, str] | None = None,
+        idempotency_key: IdempotencyKey = AUTO,
+        timeout: Timeouts | float | None = None,
+    ) -> APIResponse[Any]:
+        """Call any endpoint, with every promise kept; the arguments are those of ``AsyncClient.request``."""
+        call: Callable[..., Awaitable[APIResponse[Any]]] = self._client.request
+        return self._portal.call(
+            partial(
+                call,
+                method,
+                path,
+                params=params,
+                json=json,
+                model=model,
+                headers=headers,
+                idempotency_key=idempotency_key,
+                timeout=timeout,
+            )
+        )
+
+    @overload
+    def iter_all(
+        self,
+        path: str,
+        *,
+        model: type[dict[str, Any]] = dict,
+        params: Query | None = None,
+        page_size: int | None = 100,
+        max_items: int | None = None,
+        ahead: int = 1,
+        resume_from: str | None = None,
+        **options: Unpack[CallOptions],
+    ) -> Walk[dict[str, Any]]: ...
+
+    @overload
+    def iter_all(
+        self,
+        path: str,
+        *,
+        model: type[T],
+        params: Query | None = None,
+        page_size: int | None = 100,
+        max_items: int | None = None,
+        ahead: int = 1,
+        resume_from: str | None = None,
+        **options: Unpack[CallOptions],
+    ) -> Walk[T]: ...
+
+    def iter_all(
+        self,
+        path: str,
+        *,
+        model: Any = dict,  # the overloads say what comes of it
+        params: Query | None = None,
+        page_size: int | None = 100,
+        max_items: int | None = None,
+        ahead: int = 1,
+        resume_from: str | None = None,
+        **options: Unpack[CallOptions],
+    ) -> Walk[Any]:
+        """Walk any list that the platform has; the arguments are those of ``AsyncClient.iter_all``."""
+        walk = self._client.iter_all(
+            path,
+            model=model,
+            params=params,
+            page_size=page_size,
+            max_items=max_items,
+            ahead=ahead,
+            resume_from=resume_from,
+            **options,
+        )
+        return Walk(self._portal, walk)
+
+    def statistics(self) -> ClientStatistics:
+        """Take a snapshot of what the client and its views have done and are doing."""
+        return self._client.statistics()
+
+    def close(self) -> None:
+        """End calls under way with an error, all connections, and the thread; of a view nothing."""
+        if not self._is_view:
+            self._portal.close(self._client.aclose)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return repr(getattr(self, "_client", "<unfinished>")).replace("AsyncClient", "Client")
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("A Client holds connections and secrets; make a new one where it is needed.")
+
+    def __del__(self) -> None:
+        portal = getattr(self, "_portal", None)  # absent where the constructor refused
+        # One without a thread is an `AsyncClient` that was never used, which says so itself.
+        if portal is not None and not self._is_view and portal.is_running:
+            text = f"{self!r} was never closed; use `with` or close()."
+            warnings.warn(text, ResourceWarning, stacklevel=1, source=self)
+            portal.abandon(self._client.aclose)

@@ -1,0 +1,331 @@
+"""The blocking client keeps the promises of the awaited one, for code without an event loop."""
+
+import asyncio
+import gc
+import inspect
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+
+import httpx
+import pytest
+import trio
+
+from cloudplatform_async import (
+    APIConnectionError,
+    AsyncClient,
+    ClientStateError,
+    NotFoundError,
+    PermissionDeniedError,
+    RetryPolicy,
+)
+from cloudplatform_async.blocking import Client
+from cloudplatform_async.sandbox import Sandbox
+
+THREAD = "cloudplatform blocking client"
+
+
+def portal_threads() -> int:
+    """How many clients have an event loop now."""
+    return sum(thread.name == THREAD for thread in threading.enumerate())
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    """A platform with 250 projects and no limit."""
+    with Sandbox(projects=250, rate_limit=None) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def client(sandbox: Sandbox) -> Iterator[Client]:
+    """A client of it."""
+    with Client(base_url=sandbox.base_url, api_key=sandbox.api_key) as client:
+        yield client
+
+
+def parameters(function: object) -> dict[str, tuple[object, object]]:
+    """Names, kinds and defaults of a function's parameters."""
+    assert callable(function)
+    found = inspect.signature(function).parameters.values()
+    return {each.name: (each.kind, each.default) for each in found}
+
+
+@pytest.mark.parametrize("resource", ["projects", "usage", "workflows", "events"])
+def test_each_resource_has_the_same_methods_and_parameters(client: Client, resource: str) -> None:
+    """Who knows the one client knows the other."""
+    awaited, blocking = getattr(client._client, resource), getattr(client, resource)
+    names = {name for name in dir(type(awaited)) if not name.startswith("_")}
+    own = {name for name in dir(type(blocking)) if not name.startswith("_")}
+    assert own == names
+    for name in names:
+        assert parameters(getattr(blocking, name)) == parameters(getattr(awaited, name)), name
+        assert getattr(blocking, name).__doc__
+
+
+@pytest.mark.parametrize("name", ["__init__", "with_options", "request", "iter_all", "statistics"])
+def test_the_client_has_the_same_parameters(name: str) -> None:
+    """And the same defaults."""
+    assert parameters(getattr(Client, name)) == parameters(getattr(AsyncClient, name))
+
+
+def test_there_is_no_thread_before_the_first_call_and_one_after_it(sandbox: Sandbox) -> None:
+    """A client that is only made costs nothing, and a closed one leaves nothing."""
+    before = portal_threads()
+    with Client(base_url=sandbox.base_url, api_key=sandbox.api_key) as client:
+        walk = client.projects.iter_all()
+        assert portal_threads() == before
+        next(walk)
+        client.projects.get("prj_000001")
+        assert portal_threads() == before + 1
+    assert portal_threads() == before
+
+
+def test_a_list_is_walked_lazily(client: Client, sandbox: Sandbox) -> None:
+    """One request for the first item, three for all of them."""
+    walk = client.projects.iter_all(page_size=100)
+    assert walk.peek() == next(walk)
+    assert sandbox.served == 1
+    assert len([project.id for project in walk]) == 249
+    assert sandbox.served == 3
+    assert walk.total == 250
+
+
+def test_a_checkpoint_stands_after_the_item_handed_out_last(client: Client) -> None:
+    """In the middle of a page too, though whole pages cross the threads."""
+    walk = client.projects.iter_all(page_size=100)
+    seen = [next(walk).id for _ in range(130)]
+    rest = [project.id for project in client.projects.iter_all(resume_from=walk.checkpoint)]
+    assert len(set(seen + rest)) == len(seen + rest) == 250
+    walk.close()
+
+
+def test_pages_first_and_collect_go_on_where_the_walk_stands(client: Client) -> None:
+    """They may be mixed, as with the awaited ones."""
+    walk = client.projects.iter_all(page_size=100)
+    first = walk.first()
+    assert first is not None
+    assert first.id == "prj_000001"
+    assert [len(page) for page in walk.pages()] == [99, 100, 50]
+    assert client.projects.iter_all(slug="none-such").first() is None
+
+
+def test_an_error_in_a_list_carries_the_checkpoint(client: Client, sandbox: Sandbox) -> None:
+    """So that it can be resumed after the cause is mended."""
+    walk = client.projects.iter_all(page_size=100, ahead=0)
+    seen = [next(walk).id for _ in range(100)]
+    sandbox.faults.add(status=403, times=1)
+    with pytest.raises(PermissionDeniedError) as caught:
+        next(walk)
+    again = client.projects.iter_all(resume_from=caught.value.checkpoint)
+    assert len(set(seen) | {project.id for project in again}) == 250
+
+
+def test_a_write_whose_answer_is_lost_is_done_once(client: Client, sandbox: Sandbox) -> None:
+    """Retries and keys are the awaited client's own."""
+    sandbox.faults.add(kind="lost_answer", times=1)
+    client.projects.create(name="Search", slug="search-once")
+    assert len(client.projects.iter_all(slug="search-once").collect()) == 1
+    assert client.statistics().retries == 1
+
+
+def test_an_error_is_the_same_error(client: Client) -> None:
+    """With outcome and status, raised where the call stands."""
+    with pytest.raises(NotFoundError) as caught:
+        client.projects.get("prj_gone")
+    assert caught.value.outcome == "rejected"
+
+
+def test_usage_workflows_and_events_speak_too(client: Client) -> None:
+    """All of the platform, not only projects."""
+    assert client.usage.get(date(2026, 3, 1), date(2026, 3, 2)).start == date(2026, 3, 1)
+    assert len(client.usage.iter_windows(date(2026, 3, 1), date(2026, 3, 5)).collect()) == 5
+    run = client.workflows.trigger("wfl_build", inputs={"sandbox": {"seconds": 0}})
+    assert client.workflows.wait(run, timeout=10).status == "succeeded"
+    event = client.events.iter_all(type="workflow.run.succeeded").first()
+    assert event is not None
+    with client.events.tail(after=event.id, poll_interval=0.01) as tail:
+        client.projects.create(name="Seen", slug="seen-by-tail")
+        assert next(tail).type == "project.created"
+
+
+def test_many_projects_are_created_from_an_iterable_that_uses_the_client_itself(client: Client) -> None:
+    """The items are taken in a thread of their own, so that they may wait for this very client."""
+
+    def items() -> Iterator[dict[str, str]]:
+        for number in range(5):
+            yield {"name": client.projects.get("prj_000001").name, "slug": f"made-{number}"}
+
+    results = list(client.projects.create_many(items(), concurrency=2))
+    assert [result.project.slug for result in results if result.project] == [f"made-{n}" for n in range(5)]
+
+
+def test_any_endpoint_and_any_list_can_be_reached(client: Client) -> None:
+    """Under the same rules."""
+    assert client.request("GET", "/projects/prj_000001").data["id"] == "prj_000001"
+    assert len(client.iter_all("/projects").collect()) == 250
+
+
+def test_a_view_speaks_with_other_options_and_its_close_does_nothing(
+    client: Client, sandbox: Sandbox
+) -> None:
+    """It shares thread and connections with its client."""
+    view = client.with_options(access_token=sandbox.issue_token(), timeout=5)
+    view.close()
+    assert view.projects.get("prj_000001").id == client.projects.get("prj_000001").id
+
+
+@pytest.mark.slow
+def test_eight_threads_share_a_client(client: Client) -> None:
+    """8,000 calls, each with its own answer."""
+
+    def ask(thread: int) -> int:
+        right = 0
+        for number in range(1_000):
+            wanted = f"prj_{(thread * 31 + number) % 250 + 1:06}"
+            right += client.projects.get(wanted).id == wanted
+        return right
+
+    with ThreadPoolExecutor(8) as threads:
+        assert sum(threads.map(ask, range(8))) == 8_000
+
+
+def test_where_asyncio_runs_it_refuses_and_names_the_other_client(client: Client) -> None:
+    """It would bring that loop to a halt."""
+
+    async def ask() -> None:
+        client.projects.get("prj_000001")
+
+    with pytest.raises(ClientStateError, match="AsyncClient"):
+        asyncio.run(ask())
+
+
+def test_where_trio_runs_it_refuses_too(client: Client) -> None:
+    """As above."""
+
+    async def ask() -> None:
+        client.projects.get("prj_000001")
+
+    with pytest.raises(ClientStateError, match="AsyncClient"):
+        trio.run(ask)
+
+
+def test_after_close_it_refuses_and_close_may_be_repeated(sandbox: Sandbox) -> None:
+    """A clear error, not a thread that is gone."""
+    client = Client(base_url=sandbox.base_url, api_key=sandbox.api_key)
+    client.projects.get("prj_000001")
+    client.close()
+    client.close()
+    with pytest.raises(ClientStateError, match="closed"):
+        client.projects.get("prj_000001")
+
+
+def test_closing_ends_a_call_of_another_thread(sandbox: Sandbox) -> None:
+    """Nobody waits for an answer that cannot come."""
+    sandbox.faults.add(kind="hang")
+    client = Client(base_url=sandbox.base_url, api_key=sandbox.api_key)
+    with ThreadPoolExecutor(1) as threads:
+        call = threads.submit(client.projects.get, "prj_000001")
+        while not client.statistics().in_flight:
+            call.exception(timeout=0.01) if call.done() else None
+        client.close()
+        with pytest.raises(ClientStateError):
+            call.result()
+
+
+def test_an_interrupt_ends_a_call_that_waits_and_cancels_it(client: Client, sandbox: Sandbox) -> None:
+    """Ctrl-C in a script: the prompt comes back, and nothing goes on behind it."""
+    sandbox.faults.add(kind="hang", times=1)
+    main = threading.get_ident()
+
+    def interrupt() -> None:
+        while not client.statistics().in_flight:
+            pass
+        signal.pthread_kill(main, signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    with pytest.raises(KeyboardInterrupt):
+        client.projects.get("prj_000001")
+    thread.join()
+    while client.statistics().in_flight:  # until the loop has ended it
+        pass
+    assert client.projects.get("prj_000001").id == "prj_000001"
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a system with fork")
+def test_after_a_fork_the_child_is_told_to_make_its_own() -> None:
+    """A socket that two processes read is nobody's."""
+    program = """
+import os, sys
+from cloudplatform_async import ClientStateError
+from cloudplatform_async.blocking import Client
+from cloudplatform_async.sandbox import Sandbox
+with Sandbox(projects=1) as sandbox:
+    client = Client(base_url=sandbox.base_url, api_key=sandbox.api_key)
+    client.projects.get("prj_000001")
+    child = os.fork()
+    if not child:
+        try:
+            client.projects.get("prj_000001")
+        except ClientStateError as error:
+            os._exit(7 if "forked" in str(error) else 8)
+        os._exit(9)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    client.close()
+sys.exit(code)
+"""
+    assert subprocess.run([sys.executable, "-c", program], check=False, timeout=60).returncode == 7
+
+
+def test_a_forgotten_client_warns_and_its_thread_ends(sandbox: Sandbox) -> None:
+    """It is a mistake to be told of, not a leak."""
+    before = {thread for thread in threading.enumerate() if thread.name == THREAD}
+    client = Client(base_url=sandbox.base_url, api_key=sandbox.api_key)
+    client.projects.get("prj_000001")
+    (mine,) = {thread for thread in threading.enumerate() if thread.name == THREAD} - before
+    with pytest.warns(ResourceWarning, match="never closed"):
+        del client
+        gc.collect()
+    mine.join(timeout=30)
+    assert not mine.is_alive()
+
+
+def test_a_program_that_forgets_its_client_exits() -> None:
+    """No thread keeps the interpreter."""
+    program = """
+from cloudplatform_async.blocking import Client
+from cloudplatform_async.sandbox import Sandbox
+sandbox = Sandbox(projects=1).__enter__()
+client = Client(base_url=sandbox.base_url, api_key=sandbox.api_key)
+print(client.projects.get("prj_000001").id)
+sandbox.stop()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], check=False, capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stdout) == (0, "prj_000001\n")
+
+
+def test_a_transport_of_the_users_own_serves_it_as_well() -> None:
+    """A mock is enough for a test."""
+    answer = httpx.MockTransport(lambda _: httpx.Response(200, json={"id": "prj_01", "name": "core-api"}))
+    with Client(api_key="key", transport=answer) as client:
+        assert client.projects.get("prj_01").name == "core-api"
+
+
+def test_no_network_is_the_usual_error(unused_tcp_port: int) -> None:
+    """Raised in the calling thread, with its outcome."""
+    once = RetryPolicy(max_retries=0)
+    with (
+        Client(base_url=f"http://127.0.0.1:{unused_tcp_port}/v1", api_key="key", retries=once) as client,
+        pytest.raises(APIConnectionError) as caught,
+    ):
+        client.projects.get("prj_000001")
+    assert caught.value.outcome == "not_sent"

@@ -1,0 +1,268 @@
+"""What an assistant can do, told by the protocol's own client over the sandbox."""
+
+from collections.abc import AsyncIterator
+from random import Random
+from typing import Any
+
+import httpx
+import pytest
+
+pytest.importorskip("mcp", reason="needs the extra mcp")
+
+import mcp
+from attrs import frozen
+
+from cloudplatform_async import AsyncClient, ConfigurationError, RetryPolicy
+from cloudplatform_async.mcp.server import build_server
+from cloudplatform_async.sandbox import Sandbox
+
+pytestmark = pytest.mark.anyio
+
+ONCE = RetryPolicy(max_retries=0)
+READING = [
+    "projects_list",
+    "projects_get",
+    "usage_get",
+    "workflows_list",
+    "workflows_runs",
+    "workflows_run",
+    "events_list",
+    "doctor",
+]
+WRITING = ["projects_create", "projects_update", "workflows_trigger", "workflows_cancel"]
+
+
+async def diagnose() -> dict[str, Any]:
+    """Stands in for the command line's doctor."""
+    return {"problems": []}
+
+
+@frozen
+class Assistant:
+    """The protocol's client, and the sandbox at the other end."""
+
+    sandbox: Sandbox
+    tools: mcp.Client
+
+    async def call(self, tool: str, **arguments: object) -> dict[str, Any]:
+        """Call a tool that must succeed."""
+        result = await self.tools.call_tool(tool, arguments)
+        assert not result.is_error, result.content
+        assert result.structured_content is not None
+        return result.structured_content
+
+    async def refused(self, tool: str, **arguments: object) -> str:
+        """Call a tool that must fail, and give what the assistant reads."""
+        result = await self.tools.call_tool(tool, arguments)
+        assert result.is_error
+        return "\n".join(each.text for each in result.content if each.type == "text")
+
+
+@pytest.fixture
+async def assistant() -> AsyncIterator[Assistant]:
+    """All tools but those that must be named."""
+    async with (
+        Sandbox(projects=25) as sandbox,
+        AsyncClient(
+            base_url=sandbox.base_url, api_key=sandbox.api_key, retries=RetryPolicy(max_retries=0)
+        ) as client,
+        mcp.Client(build_server(client, allow_writes=True, diagnose=diagnose)) as tools,
+    ):
+        yield Assistant(sandbox, tools)
+
+
+async def names(**options: Any) -> list[str]:
+    """The tools that a server offers."""
+    transport = httpx.MockTransport(lambda _: httpx.Response(500))
+    async with (
+        AsyncClient(api_key="key", transport=transport) as client,
+        mcp.Client(build_server(client, diagnose=diagnose, **options)) as tools,
+    ):
+        return [tool.name for tool in (await tools.list_tools()).tools]
+
+
+async def test_without_permission_there_are_only_tools_that_read() -> None:
+    """Nobody's assistant changes anything before somebody has said so."""
+    assert await names() == READING
+
+
+async def test_with_permission_there_are_tools_that_write_and_none_that_deletes() -> None:
+    """Deleting is a permission of its own."""
+    assert await names(allow_writes=True) == READING + WRITING
+
+
+async def test_a_tool_that_deletes_is_there_when_it_is_named() -> None:
+    """Who wants it can have it."""
+    assert "projects_delete" in await names(allow_writes=True, named=["projects_delete"])
+
+
+@pytest.mark.parametrize("options", [{"named": ["projects_delete"]}, {"allow_writes": True, "named": ["no"]}])
+async def test_a_name_that_cannot_be_offered_is_refused(options: dict[str, Any]) -> None:
+    """A typing mistake does not silently offer less."""
+    with pytest.raises(ConfigurationError):
+        await names(**options)
+
+
+async def test_each_tool_says_what_it_does_and_each_argument_what_it_means(assistant: Assistant) -> None:
+    """An assistant needs no other manual."""
+    for tool in (await assistant.tools.list_tools()).tools:
+        assert tool.description
+        assert tool.annotations is not None
+        assert tool.annotations.read_only_hint is (tool.name in READING)
+        if tool.name in WRITING:
+            assert tool.annotations.destructive_hint is not None
+            assert tool.annotations.idempotent_hint is not None
+            assert "idempotency_key" in tool.input_schema["properties"]
+        assert all(each.get("description") for each in tool.input_schema.get("properties", {}).values())
+
+
+async def test_a_list_comes_a_page_at_a_time(assistant: Assistant) -> None:
+    """A large workspace does not flood an assistant, and none of it is out of reach."""
+    seen: list[str] = []
+    cursor = None
+    while True:
+        page = await assistant.call("projects_list", limit=10, cursor=cursor)
+        seen += [project["id"] for project in page["projects"]]
+        cursor = page["cursor"]
+        if cursor is None:
+            break
+        assert len(page["projects"]) == 10
+    assert len(set(seen)) == len(seen) == page["total"] == 25
+
+
+async def test_a_write_says_that_it_was_done(assistant: Assistant) -> None:
+    """The outcome is a word, not to be guessed."""
+    made = await assistant.call("projects_create", name="Search", slug="search-api", labels={"team": "blue"})
+    assert made["outcome"] == "done"
+    found = await assistant.call("projects_get", id=made["project"]["id"])
+    assert found["labels"] == {"team": "blue"}
+    changed = await assistant.call("projects_update", id=found["id"], name="Find")
+    assert changed["project"]["name"] == "Find"
+
+
+async def test_a_write_whose_answer_was_lost_is_finished_with_the_key_that_the_error_names(
+    assistant: Assistant,
+) -> None:
+    """An assistant that repeats as it is told does nothing twice."""
+    assistant.sandbox.faults.add(kind="lost_answer", times=1)
+    text = await assistant.refused("projects_create", name="Search", slug="search-api")
+    assert "outcome: unknown" in text
+    assert "repeated with the same arguments and this idempotency_key" in text
+    key = text.partition("idempotency_key: ")[2].partition("\n")[0]
+    again = await assistant.call("projects_create", name="Search", slug="search-api", idempotency_key=key)
+    assert again["project"]["slug"] == "search-api"
+    assert (await assistant.call("projects_list", slug="search-api"))["total"] == 1
+
+
+async def test_workflows_and_events_are_followed(assistant: Assistant) -> None:
+    """Trigger, look, cancel, and read what happened."""
+    flows = await assistant.call("workflows_list")
+    assert "wfl_build" in [flow["id"] for flow in flows["workflows"]]
+    run = (await assistant.call("workflows_trigger", id="wfl_build", inputs={"sandbox": {"seconds": 60}}))[
+        "run"
+    ]
+    again = await assistant.call("workflows_run", workflow_id="wfl_build", run_id=run["id"])
+    assert again["status"] in {"queued", "running"}
+    ended = await assistant.call("workflows_cancel", workflow_id="wfl_build", run_id=run["id"])
+    assert ended["run"]["status"] == "cancelled"
+    runs = await assistant.call("workflows_runs", id="wfl_build", status="cancelled")
+    assert [each["id"] for each in runs["runs"]] == [run["id"]]
+    events = await assistant.call("events_list", type="workflow.*", limit=100)
+    assert "workflow.run.cancelled" in [event["type"] for event in events["events"]]
+
+
+async def test_usage_is_a_span_of_days(assistant: Assistant) -> None:
+    """Days are written as people write them."""
+    usage = await assistant.call("usage_get", start="2026-03-01", end="2026-03-02")
+    assert (usage["from"], usage["to"]) == ("2026-03-01", "2026-03-02")
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "told"),
+    [
+        ("projects_get", {"id": "prj_gone"}, "code: project_not_found"),
+        ("projects_get", {"id": "../usage"}, "advice: Correct the argument"),
+        ("projects_list", {"limit": 101}, "less than or equal to 100"),
+        ("projects_list", {"cursor": "nonsense"}, "advice: Correct the argument"),
+        ("usage_get", {"start": "2026-03-02", "end": "2026-03-01"}, "swap them"),
+        ("usage_get", {"start": "yesterday", "end": "today"}, "valid date"),
+        ("projects_update", {"id": "prj_000001"}, "Nothing to update"),
+    ],
+)
+async def test_a_failure_says_what_to_do(
+    assistant: Assistant, tool: str, arguments: dict[str, object], told: str
+) -> None:
+    """A failed call is something to act on, never a bare "error"."""
+    assert told in await assistant.refused(tool, **arguments)
+
+
+async def test_without_permission_no_write_reaches_the_platform() -> None:
+    """What is not offered cannot be called either."""
+    async with (
+        Sandbox(projects=1) as sandbox,
+        AsyncClient(base_url=sandbox.base_url, api_key=sandbox.api_key) as client,
+        mcp.Client(build_server(client, diagnose=diagnose)) as tools,
+    ):
+        for name in (*WRITING, "projects_delete"):
+            result = await tools.call_tool(name, {"id": "prj_000001", "name": "n", "slug": "s"})
+            assert result.is_error
+        assert sandbox.served == 0
+
+
+def made_up(dice: Random, depth: int = 2) -> object:
+    """What a model may make up for an argument."""
+    plain = [
+        None,
+        True,
+        -1,
+        0,
+        7,
+        10**30,
+        1.5,
+        "",
+        "prj_000001",
+        "../x",
+        "\x00",
+        "é" * 300,
+        "2026-13-01",
+        "{}",
+    ]
+    kind = dice.randrange(8)
+    if depth and kind == 0:
+        return [made_up(dice, depth - 1) for _ in range(dice.randrange(3))]
+    if depth and kind == 1:
+        return {f"k{number}": made_up(dice, depth - 1) for number in range(dice.randrange(3))}
+    return dice.choice(plain)
+
+
+@pytest.mark.slow
+async def test_whatever_the_arguments_only_tool_errors_come(assistant: Assistant) -> None:
+    """A model that makes things up gets an answer to learn from, and no crash."""
+    dice = Random(7)
+    tools = (await assistant.tools.list_tools()).tools
+    for _ in range(1_000):
+        tool = dice.choice(tools)
+        names = [name for name in tool.input_schema.get("properties", {}) if dice.random() < 0.8]
+        result = await assistant.tools.call_tool(tool.name, {name: made_up(dice) for name in names})
+        if result.is_error:
+            text = "".join(each.text for each in result.content if each.type == "text")
+            assert text != f"Error executing tool {tool.name}"  # a crash tells no more than this
+
+
+async def test_every_page_of_the_documentation_can_be_read(assistant: Assistant) -> None:
+    """An assistant reads what a person would."""
+    listed = {str(each.uri) for each in (await assistant.tools.list_resources()).resources}
+    index = (await assistant.tools.read_resource("docs://cloudplatform/llms.txt")).contents[0]
+    for uri in listed - {"docs://cloudplatform/llms.txt"}:
+        assert uri in index.text
+        assert (await assistant.tools.read_resource(uri)).contents[0].text.startswith("# ")
+
+
+async def test_no_answer_shows_a_secret(assistant: Assistant) -> None:
+    """A platform that repeats the key in an error does not leak it to a model."""
+    key = assistant.sandbox.api_key
+    body = f'{{"error": {{"code": "bad", "message": "no key {key} here"}}}}'.encode()
+    assistant.sandbox.faults.add(status=403, body=body, times=1)
+    text = await assistant.refused("projects_get", id="prj_000001")
+    assert "advice: Ask the user" in text
+    assert key not in text
