@@ -1,7 +1,7 @@
 """The client: opens and closes the house, one attribute a resource."""
 
 import warnings
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from os import PathLike
 from types import TracebackType
@@ -155,7 +155,7 @@ class AsyncClient(AnyEndpoint):
         return copied(self, _owner=self._owner or self, _sender=view)
 
     @asynccontextmanager
-    async def lifespan(self, app: object) -> AsyncIterator[None]:
+    async def lifespan(self, app: object) -> AsyncGenerator[None]:
         """Open the client with a Starlette or FastAPI application, and close it with it.
 
         Args:
