@@ -103,9 +103,9 @@ class APIStatusError(CloudPlatformError):
     """The server answered with a status that is not a success."""
 
     def __str__(self) -> str:
-        name = f"{self.status_code} {self.code}" if self.code else f"{self.status_code}"
+        name = " ".join(str(part) for part in (self.status_code, self.code) if part)
         request = f" (request {self.request_id})" if self.request_id else ""
-        return f"{name}: {self.message}{request}"
+        return f"{name}: {self.message}{request}" if name else f"{self.message}{request}"
 
 
 class BadRequestError(APIStatusError):
@@ -133,7 +133,11 @@ class UnprocessableEntityError(APIStatusError):
 
 
 class RateLimitError(APIStatusError):
-    """429: too many requests for this API key and endpoint group."""
+    """429: too many requests for this API key and endpoint group.
+
+    A call that the client itself held back, because the server's pause is longer than the call may wait,
+    has the code ``held_back``, no status, and was not sent.
+    """
 
 
 class ServerError(APIStatusError):

@@ -1,17 +1,19 @@
 """Holds a group's calls back while the server says wait, and lets them go paced and in turn."""
 
 from collections import OrderedDict
-from weakref import WeakKeyDictionary
 
 import anyio
 from msgspec import Struct, field
 
 from cloudplatform_async._calls.progress import Progress
 from cloudplatform_async._protocol.pacing import Pace
-from cloudplatform_async._protocol.rate_limits import exhausted_for
+from cloudplatform_async._protocol.rate_limits import exhausted
 from cloudplatform_async._protocol.responses import Answer
 from cloudplatform_async._protocol.retries import Failure, backoff, honoured_wait
 from cloudplatform_async.errors import RateLimitError
+
+HELD_BACK = "held_back"
+"""Code of the error of a call that the client itself did not let go."""
 
 
 class _Place:
@@ -31,7 +33,7 @@ class _Place:
 
 
 class Lane(Struct, eq=False):
-    """The calls of one credentials object and endpoint group, first come first served.
+    """The calls with one credential to one endpoint group, first come first served.
 
     Attributes:
         group: Endpoint group, for messages.
@@ -53,6 +55,10 @@ class Lane(Struct, eq=False):
         Raises:
             RateLimitError: At once, when the server wants a longer wait than the call may make.
         """
+        now = flight.clock.monotonic()
+        spacing = self.pace.caution(now)
+        if spacing and self.pace.wait(now) + spacing * len(self._queue) >= flight.remaining:
+            return  # nobody has refused anything: rather a request too many than a call that fails for it
         place = _Place()
         self._queue[place] = None
         try:
@@ -68,11 +74,6 @@ class Lane(Struct, eq=False):
     def refuse(self, now: float, seconds: float, sent: float) -> None:
         """Take in a 429."""
         self.pace.refuse(now, seconds, sent)
-        self._ring_all()
-
-    def close(self, now: float, seconds: float) -> None:
-        """Let nobody ask for a time."""
-        self.pace.close(now, seconds)
         self._ring_all()
 
     def _ring_all(self) -> None:
@@ -93,32 +94,37 @@ class Lane(Struct, eq=False):
         if closure > flight.policy.max_retry_after or 0 < wait >= flight.remaining:
             raise RateLimitError(
                 f"The server wants no requests to {self.group!r} for another {wait:.1f} s, "
-                "longer than this call may wait; nothing was sent.",
-                status_code=429,
+                "longer than this call may wait; the client held it back.",
+                code=HELD_BACK,
                 retry_after=wait,
             )
         return wait
 
 
 class Gate:
-    """All lanes of a client and its views; a lane exists only while its group is throttled.
+    """All lanes of a client and its views; a lane exists only while its group is throttled, or about to be.
 
-    A lane's key is the credentials object and the group, never a secret's value (API contract §7).
+    A lane's key is a digest of the credential and the group, never the secret itself (API contract §7):
+    whoever sends the same credential waits together.
     """
 
     def __init__(self) -> None:
-        self._was_throttled = False  # until then there is nothing to look for
-        self._lanes: WeakKeyDictionary[object, dict[str, Lane]] = WeakKeyDictionary()
+        self._lanes: dict[tuple[object, str], Lane] = {}
 
-    async def enter(self, flight: Progress) -> None:
+    async def enter(self, flight: Progress) -> bool:
         """Let a call pass, at once unless its group is throttled.
+
+        Returns:
+            Whether it may have waited.
 
         Raises:
             RateLimitError: At once, when the server wants a longer wait than the call may make.
         """
         lane = flight.lane = self._find(flight)
-        if lane is not None:
-            await lane.enter(flight)
+        if lane is None:
+            return False
+        await lane.enter(flight)
+        return True
 
     def lets_leave(self, flight: Progress) -> bool:
         """Tell whether a call that entered may still be sent, now that a connection is free for it."""
@@ -126,7 +132,7 @@ class Gate:
         return lane is None or (lane is flight.lane and not lane.pace.closure(flight.clock.monotonic()))
 
     def learn(self, flight: Progress, outcome: Answer | Failure) -> None:
-        """Take in what the server answered to a call."""
+        """Take in what the server answered to a call: only a 429 closes its group."""
         now = flight.clock.monotonic()
         if isinstance(outcome, Failure):
             if outcome.error.status_code == 429:
@@ -134,8 +140,10 @@ class Gate:
             return
         if lane := self._find(flight):
             lane.pace.deliver()
-        if seconds := exhausted_for(outcome.headers, flight.clock.wall()):
-            self._open(flight).close(now, seconds)
+        found = exhausted(outcome.headers, flight.clock.wall())
+        if found is not None and 0 < found.reset <= flight.policy.max_retry_after:
+            spacing = found.reset / found.limit if found.limit else flight.policy.base
+            self._open(flight).pace.be_cautious(now, found.reset, spacing)
 
     def _refuse(self, flight: Progress, now: float, seconds: float | None) -> None:
         """Close a lane for as long as the server says, else once for all calls that were refused together."""
@@ -146,17 +154,25 @@ class Gate:
         lane.refuse(now, seconds, flight.departed)
 
     def _open(self, flight: Progress) -> Lane:
-        self._was_throttled = True
-        return self._lanes.setdefault(flight.identity, {}).setdefault(
-            flight.call.group, Lane(flight.call.group)
-        )
+        key = (flight.identity, flight.call.group)
+        lane = self._lanes.get(key)
+        if lane is None:
+            self._forget(flight.clock.monotonic())
+            lane = self._lanes[key] = Lane(flight.call.group)
+        return lane
 
     def _find(self, flight: Progress) -> Lane | None:
-        if not self._was_throttled:
+        if not self._lanes:  # nearly always
             return None
-        lanes = self._lanes.get(flight.identity, {})
-        lane = lanes.get(flight.call.group)
+        key = (flight.identity, flight.call.group)
+        lane = self._lanes.get(key)
         if lane and lane.is_empty and lane.pace.is_forgotten(flight.clock.monotonic()):
-            del lanes[flight.call.group]
+            del self._lanes[key]
             return None
         return lane
+
+    def _forget(self, now: float) -> None:
+        """Let go of lanes that nobody has asked for since: credentials come and go in a long-lived client."""
+        for key, lane in list(self._lanes.items()):
+            if lane.is_empty and lane.pace.is_forgotten(now):
+                del self._lanes[key]

@@ -24,7 +24,7 @@ class Progress(Struct, eq=False, kw_only=True):
 
     Attributes:
         call: What is sent.
-        identity: The credentials object that the gate knows it by.
+        identity: What the gate counts it by: a digest of its credential, or the grant of its token.
         clock: Time and dice.
         policy: When to try again.
         timeouts: Bounds of the call and of each step.
@@ -41,7 +41,7 @@ class Progress(Struct, eq=False, kw_only=True):
     """
 
     call: Call[Any]
-    identity: object
+    identity: object = None
     clock: Clock
     policy: RetryPolicy
     timeouts: Timeouts

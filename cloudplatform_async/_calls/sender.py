@@ -25,6 +25,7 @@ from cloudplatform_async._protocol.idempotency import choose_key
 from cloudplatform_async._protocol.responses import Answer
 from cloudplatform_async._protocol.retries import Failure, was_deleted
 from cloudplatform_async._runtime.clock import CLOCK
+from cloudplatform_async._runtime.raised import RaisedByUser
 from cloudplatform_async.errors import (
     APITimeoutError,
     ClientStateError,
@@ -81,8 +82,11 @@ class Sender(Struct, eq=False, kw_only=True):
         except CloudPlatformError as error:
             progress.sign(error)
             raise
+        except RaisedByUser as raised:
+            error_of_theirs = raised.error
         finally:
             self.state.counters.in_flight -= 1
+        raise error_of_theirs  # here, so that it has no other context than its own
 
     async def _settled(self, progress: Progress, now: float) -> Answer:
         """Attempt the call until it succeeds, its deadline passes, or nothing more is worth trying."""
@@ -147,8 +151,10 @@ class Sender(Struct, eq=False, kw_only=True):
                         break
             finally:
                 await lease.release()
-            await gate.enter(progress)
             credentials = await self.authentication.headers(scope)
+            progress.identity = self.authentication.identity_of(credentials)
+            if await gate.enter(progress):  # they may have changed meanwhile
+                credentials = await self.authentication.headers(scope)
         gate.learn(progress, outcome)
         return await self._renewed(progress, outcome, credentials)
 

@@ -9,7 +9,8 @@ import httpx
 from cloudplatform_async._connections.connection import Connections, Lease
 from cloudplatform_async._connections.messages import Request, Response, httpx_request
 from cloudplatform_async._connections.transport import PooledTransport
-from cloudplatform_async.errors import ConfigurationError
+from cloudplatform_async._runtime.raised import RaisedByUser
+from cloudplatform_async.errors import CloudPlatformError, ConfigurationError
 
 _NOT_SENT = (
     httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol
@@ -86,6 +87,8 @@ class _ForeignLease(Lease):
         except self._library.TransportError as error:
             failure = _httpx_error(error)
             self.sent = not isinstance(failure, _NOT_SENT)
+        except CloudPlatformError as error:  # of a client of its own: it says nothing of this call
+            raise RaisedByUser(error) from None
         raise failure
 
     async def _body(self, response: Any, limit: int) -> bytes:

@@ -11,6 +11,7 @@ from cloudplatform_async._protocol.token_answers import secrets_of
 from cloudplatform_async._protocol.tokens import Instant, read_token, require_scope, require_unexpired
 from cloudplatform_async._runtime.background import Background
 from cloudplatform_async._runtime.clock import CLOCK
+from cloudplatform_async._runtime.raised import RaisedByUser
 from cloudplatform_async.credentials import (
     Credentials,
     OAuth,
@@ -19,8 +20,9 @@ from cloudplatform_async.credentials import (
     SecretFunction,
     checked_secret,
 )
+from cloudplatform_async.credentials.secrets import digest_of
 from cloudplatform_async.credentials.token_slot import AccessToken
-from cloudplatform_async.errors import TokenRefreshError
+from cloudplatform_async.errors import CloudPlatformError, TokenRefreshError
 from cloudplatform_async.settings import Timeouts
 
 RawHeaders = tuple[tuple[bytes, bytes], ...]
@@ -38,6 +40,10 @@ class Authentication:
         background: Owns token refreshes.
         user_agent: Header of token requests.
         timeouts: Of the steps of a token request.
+
+    Attributes:
+        identity: What rate limits are counted by, as `identity_of` tells it; ``None`` where a function must
+            be asked first.
     """
 
     def __init__(
@@ -58,12 +64,32 @@ class Authentication:
         key, token = credentials.api_key, credentials.access_token
         self._key = (_key_header(key),) if isinstance(key, Secret) else ()
         self._token = read_token(token) if isinstance(token, Secret) else None
+        self.identity = self._known_identity()
         self._asks = isinstance(key, SecretFunction) or isinstance(token, SecretFunction)
 
-    @property
-    def identity(self) -> object:
-        """Give the object that rate limits are counted by."""
-        return self.credentials.identity
+    def identity_of(self, sent: RawHeaders) -> object:
+        """Tell what rate limits are counted by: the API key, else the token or the grant that it comes from.
+
+        Whoever sends the same credential has the same identity, in whatever object it is held.
+
+        Args:
+            sent: Headers of an attempt; of use where functions give the credentials.
+        """
+        if self.identity is not None:
+            return self.identity
+        carried = dict(sent)
+        return digest_of(carried.get(b"x-api-key") or carried.get(b"authorization", b""))
+
+    def _known_identity(self) -> object:
+        """Give what need not be asked for."""
+        if self._key:
+            return digest_of(self._key[0][1])
+        if self.credentials.api_key is not None:
+            return None
+        if self._token is not None:
+            return digest_of(self._token.header[1])
+        holder = self.credentials.access_token
+        return holder.slot if isinstance(holder, OAuth) else None
 
     async def headers(self, scope: str | None) -> RawHeaders:
         """Give the headers of one attempt, asking the user's functions afresh.
@@ -167,8 +193,11 @@ class Authentication:
 
 
 async def _answer_of(source: SecretFunction) -> str:
-    answer = source.function()
-    return await answer if isawaitable(answer) else answer
+    try:
+        answer = source.function()
+        return await answer if isawaitable(answer) else answer
+    except CloudPlatformError as error:
+        raise RaisedByUser(error) from None
 
 
 def _key_header(secret: Secret) -> tuple[bytes, bytes]:

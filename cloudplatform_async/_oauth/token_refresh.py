@@ -12,9 +12,10 @@ from cloudplatform_async._protocol.token_answers import current_refresh_token
 from cloudplatform_async._protocol.tokens import Instant, Phase, phase
 from cloudplatform_async._runtime.background import Background, Job
 from cloudplatform_async._runtime.clock import CLOCK
+from cloudplatform_async._runtime.raised import RaisedByUser
 from cloudplatform_async.credentials import OAuth, OAuthRefreshToken
 from cloudplatform_async.credentials.token_slot import AccessToken, Refusal, TokenSlot
-from cloudplatform_async.errors import ClientStateError, TokenRefreshError
+from cloudplatform_async.errors import ClientStateError, CloudPlatformError, TokenRefreshError
 from cloudplatform_async.settings import RetryPolicy
 
 _POLICY = RetryPolicy()
@@ -143,8 +144,8 @@ async def _announce(oauth: OAuth) -> None:
         answer = oauth.on_rotate(refresh_token.reveal())
         if isawaitable(answer):
             await answer
-    except ClientStateError as error:  # of a client of its own; ours being closed means something else
-        raise TokenRefreshError("on_rotate failed, so the new access token does not serve yet.") from error
+    except CloudPlatformError as error:  # of a client of its own: it says nothing of this one
+        raise RaisedByUser(error) from None
 
 
 def _grace(oauth: OAuth) -> float:

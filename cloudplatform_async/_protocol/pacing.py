@@ -1,4 +1,4 @@
-"""How fast a throttled endpoint group may be asked: closed for a time, then paced, at last forgotten."""
+"""How fast an endpoint group may be asked that was throttled, or is about to be: closed, paced, forgotten."""
 
 from math import inf
 
@@ -31,6 +31,8 @@ class Pace(Struct, kw_only=True):
     _growth: float = QUICK_GROWTH
     _took: float | None = None
     _next: float = -inf
+    _spacing: float = 0.0
+    _cautious_until: float = -inf
 
     def closure(self, now: float) -> float:
         """Tell for how many seconds the server still wants nobody to ask."""
@@ -42,12 +44,15 @@ class Pace(Struct, kw_only=True):
 
     def take(self, now: float) -> None:
         """Let one request go."""
-        if self._took is None:
-            self.rate = max(self.rate, self._throughput(now))
-        else:
-            self.rate *= self._growth ** min(now - self._took, _LONGEST_STEP)
-        self._took = now
-        self._next = now + 1 / self.rate
+        if self._refused > -inf:
+            if self._took is None:
+                self.rate = max(self.rate, self._throughput(now))
+            else:
+                self.rate *= self._growth ** min(now - self._took, _LONGEST_STEP)
+            self._took = now
+            self._next = now + 1 / self.rate
+        if now < self._cautious_until:
+            self._next = max(self._next, now + self._spacing)
 
     def deliver(self) -> None:
         """Take in a success."""
@@ -75,13 +80,30 @@ class Pace(Struct, kw_only=True):
         """Tell whether the refusal of a request answers the present pace: it left after the last one."""
         return sent > self._refused
 
+    def be_cautious(self, now: float, seconds: float, spacing: float) -> None:
+        """Take in that nothing remains, which is no refusal: let requests go one by one for a time.
+
+        Args:
+            now: When a success said so.
+            seconds: Until there is something again.
+            spacing: Seconds between two requests meanwhile.
+        """
+        if now >= self._cautious_until:
+            self._next = max(self._next, now + min(spacing, seconds))
+        self._cautious_until, self._spacing = now + seconds, spacing
+
+    def caution(self, now: float) -> float:
+        """Tell how many seconds lie between two requests where nothing but caution spaces them; else 0."""
+        refused = self._refused > -inf or self.closure(now) > 0
+        return 0.0 if refused or now >= self._cautious_until else self._spacing
+
     def close(self, now: float, seconds: float) -> None:
         """Let nobody ask for a time."""
         self._closed_until = max(self._closed_until, now + min(seconds, LONGEST_CLOSURE))
 
     def is_forgotten(self, now: float) -> bool:
         """Tell whether the server has been content for so long that its limit no longer counts."""
-        return now > max(self._refused, self._closed_until) + QUIET
+        return now > max(max(self._refused, self._closed_until) + QUIET, self._cautious_until, self._next)
 
     def _throughput(self, now: float) -> float:
         """Requests a second that succeeded since the last refusal; what overlapped with it proves little."""

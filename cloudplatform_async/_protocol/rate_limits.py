@@ -1,17 +1,17 @@
 """What the server says of its limits: ``Retry-After`` and ``RateLimit-*`` headers."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
+
+from msgspec import Struct
 
 _NUMBER = r"[0-9]+(?:\.[0-9]+)?"
 _VALUE = r"[A-Z][a-z]+, [^,]+|[^, \t][^,]*"  # the comma of a date separates nothing
 _LARGEST = 1e15  # more digits say no more, and a wait stays a finite number
-_EPOCH_LIKE = 1e9
-_LIMITS = (
-    ("ratelimit-remaining", "ratelimit-reset"),
-    ("x-ratelimit-remaining", "x-ratelimit-reset"),
-)
+_EPOCH_LIKE = 1e9  # seconds: a reset from here on is a moment, not a wait of thirty years
+_MILLISECONDS_LIKE = 1e11
+_PREFIXES = ("ratelimit-", "x-ratelimit-")
 _BLANKS = " \t"  # RFC 9110 §5.6.3
 _DAYS = "Mon|Tue|Wed|Thu|Fri|Sat|Sun"
 _LONG_DAYS = "Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday"
@@ -28,32 +28,37 @@ _DATES = (  # RFC 9110 §5.6.7: IMF-fixdate, RFC 850, asctime
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     """Read how many seconds the server asks to wait; of several values, the longest.
 
-    Zero means that it named a time that is no wait. Whatever is not ASCII digits with an optional
-    decimal part, or an HTTP date in one of its three forms, is ignored (API contract §7).
+    Zero means that it named a time that is no wait. Where a value is not ASCII digits with an optional
+    decimal part, or an HTTP date in one of its three forms, the whole header is ignored (API contract §7).
 
     Args:
         headers: Headers of the answer by lower-case name.
         now: Wall-clock seconds since the epoch, used where the answer has no ``Date`` of its own.
     """
-    waits = [*_waits(headers, now), *_milliseconds(headers)]
+    texts = (match[0].strip(_BLANKS) for match in re.finditer(_VALUE, headers.get("retry-after", "")))
+    waits = _understood([_wait(text, headers, now) for text in texts])
+    numbers = (text.strip(_BLANKS) for text in headers.get("retry-after-ms", "").split(","))
+    waits += [milliseconds / 1000 for milliseconds in _understood([_amount(text) for text in numbers])]
     return max(waits, default=None)
 
 
-def _waits(headers: Mapping[str, str], now: float) -> Iterator[float]:
-    text = headers.get("retry-after", "")
-    origin = _date(headers.get("date", ""), now)
-    for match in re.finditer(_VALUE, text):
-        value = match[0].strip(_BLANKS)
-        if (seconds := _amount(value)) is not None:
-            yield seconds
-        elif (date := _date(value, now)) is not None:
-            yield max(0.0, date - (now if origin is None else origin))
+def _understood(values: list[float | None]) -> list[float]:
+    """Give the values of a header if every one of them is understood, else none of them."""
+    known = [value for value in values if value is not None]
+    return known if len(known) == len(values) else []
 
 
-def _milliseconds(headers: Mapping[str, str]) -> Iterator[float]:
-    for value in headers.get("retry-after-ms", "").split(","):
-        if (milliseconds := _amount(value.strip(_BLANKS))) is not None:
-            yield milliseconds / 1000
+def _wait(text: str, headers: Mapping[str, str], now: float) -> float | None:
+    if (seconds := _amount(text)) is not None:
+        return seconds
+    date = _date(text, now)
+    return None if date is None else max(0.0, date - _answered(headers, now))
+
+
+def _answered(headers: Mapping[str, str], now: float) -> float:
+    """Give the moment of an answer on the server's clock, which may be another than ours."""
+    date = _date(headers.get("date", ""), now)
+    return now if date is None else date
 
 
 def _date(text: str, now: float) -> float | None:
@@ -76,16 +81,54 @@ def _timestamp(match: re.Match[str], now: float) -> float | None:
         return None
 
 
-def exhausted_for(headers: Mapping[str, str], now: float) -> float | None:
-    """Read for how many seconds a limit is used up, from ``RateLimit-*`` or ``X-RateLimit-*``.
+class Exhausted(Struct, frozen=True):
+    """A limit of which nothing remains.
 
-    A reset above a thousand million is a moment since the epoch, as some servers send it.
+    Attributes:
+        reset: Seconds from the answer until there is something again.
+        limit: Requests of a whole window, where that is said.
     """
-    for remaining, reset_name in _LIMITS:
-        if remaining in headers and _amount(headers[remaining]) == 0:
-            reset = _amount(headers.get(reset_name)) or 0.0
-            return max(0.0, reset - now) if reset > _EPOCH_LIKE else reset
+
+    reset: float
+    limit: float | None
+
+
+def exhausted(headers: Mapping[str, str], now: float) -> Exhausted | None:
+    """Read from ``RateLimit-*`` or ``X-RateLimit-*`` that a limit is used up, and until when.
+
+    A reset is a number of seconds, or a moment: an HTTP date, or seconds or milliseconds since the epoch.
+    A moment is reckoned from the answer's own ``Date`` (API contract §7).
+
+    Args:
+        headers: Headers of the answer by lower-case name.
+        now: Wall-clock seconds since the epoch, used where the answer has no ``Date`` of its own.
+    """
+    for prefix in _PREFIXES:
+        if _first(headers.get(prefix + "remaining")) == 0:
+            reset = _reset(headers.get(prefix + "reset", ""), headers, now)
+            return Exhausted(reset, _first(headers.get(prefix + "limit")) or None)
     return None
+
+
+def exhausted_for(headers: Mapping[str, str], now: float) -> float | None:
+    """Read for how many seconds a limit is used up; 0 where it is not said, ``None`` where it is not."""
+    found = exhausted(headers, now)
+    return None if found is None else found.reset
+
+
+def _reset(text: str, headers: Mapping[str, str], now: float) -> float:
+    number = _amount(text.strip(_BLANKS))
+    if number is None:
+        return _wait(text, headers, now) or 0.0
+    if number < _EPOCH_LIKE:
+        return number
+    moment = number / 1000 if number >= _MILLISECONDS_LIKE else number
+    return max(0.0, moment - _answered(headers, now))
+
+
+def _first(text: str | None) -> float | None:
+    """Read the number that a list begins with, such as ``100, 100;w=60``."""
+    return None if text is None else _amount(re.split("[,;]", text, maxsplit=1)[0].strip(_BLANKS))
 
 
 def _amount(text: str | None) -> float | None:

@@ -10,6 +10,7 @@ from anyio import move_on_after
 from anyio.lowlevel import checkpoint
 
 from cloudplatform_async._runtime.event_loop import current_event_loop, running_asyncio_loop
+from cloudplatform_async._runtime.raised import another
 from cloudplatform_async.errors import ClientStateError
 
 if TYPE_CHECKING:
@@ -121,6 +122,7 @@ class _AsyncioJob(Generic[T]):
         self._forget = forget  # before the task, which may end while it is made (an eager task factory)
         self._ended = asyncio.Event()
         self._loop = loop
+        self._waiters = 0  # that were told of its error
         self._task = loop.create_task(run())
         self._task.add_done_callback(self._keep)
 
@@ -141,6 +143,9 @@ class _AsyncioJob(Generic[T]):
         await self.ended()
         if self._task.cancelled():
             raise ClientStateError("The client was closed while this was under way.")
+        if (error := self._task.exception()) is not None:
+            self._waiters += 1
+            raise error if self._waiters == 1 else another(error)
         return self._task.result()
 
     async def ended(self) -> None:
@@ -161,6 +166,7 @@ class _TrioJob(Generic[T]):
         self._forget = forget
         self._scope = trio.CancelScope()
         self._ended = trio.Event()
+        self._waiters = 0  # that were told of its error
         self._token = trio.lowlevel.current_trio_token()
         trio.lowlevel.spawn_system_task(self._run, context=copy_context())
 
@@ -185,7 +191,8 @@ class _TrioJob(Generic[T]):
             return self._outcome.value
         if isinstance(self._outcome.error, trio.Cancelled):
             raise ClientStateError("The client was closed while this was under way.")
-        raise self._outcome.error
+        self._waiters += 1
+        raise self._outcome.error if self._waiters == 1 else another(self._outcome.error)
 
     async def ended(self) -> None:
         if not self._ended.is_set() and self._token is current_event_loop():  # as above

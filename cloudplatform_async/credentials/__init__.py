@@ -85,11 +85,6 @@ class Credentials(Struct, frozen=True, kw_only=True, eq=False):
             raise ConfigurationError("This view would have no credentials; pass the other one beside OMIT.")
         return replace(self, api_key=key, access_token=token)
 
-    @property
-    def identity(self) -> object:
-        """Give the object that rate limits are counted by: the API key's holder, else the token's."""
-        return self.api_key or self.access_token
-
 
 def _key_holder(source: KeySource | OAuth) -> KeyHolder | None:
     if isinstance(source, OAuth):

@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Awaitable, Callable
+from hashlib import blake2b
+from secrets import token_bytes
 from typing import Any, NoReturn, TypeGuard
 
 from msgspec import Struct
@@ -11,6 +13,7 @@ from cloudplatform_async.errors import ConfigurationError
 SecretSource = Callable[[], str | Awaitable[str]]
 
 REFUSED = "A secret cannot be pickled or copied; make the client anew where it is needed."
+_OF_THIS_PROCESS = token_bytes(32)
 _SENDABLE = r"[\x21-\x7e]+"
 
 
@@ -48,6 +51,11 @@ class SecretBytes(bytes):
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(REFUSED)
+
+
+def digest_of(secret: bytes) -> bytes:
+    """Name a secret without holding it: of use in this process alone."""
+    return blake2b(secret, key=_OF_THIS_PROCESS, digest_size=16).digest()
 
 
 def is_sendable(text: object) -> TypeGuard[str]:

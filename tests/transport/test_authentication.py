@@ -200,21 +200,28 @@ async def test_every_secret_in_use_is_known_for_masking() -> None:
     assert {"k", "p&w", "p%26w", "r1", "aWQ6cCUyNnc="} <= set(authentication("k", oauth).secrets())
 
 
-def test_the_api_keys_holder_is_the_identity_that_limits_count_by() -> None:
-    """Never the secret's value; without a key, the token's holder, which an OAuth object is itself."""
+async def test_who_sends_the_same_credential_has_the_same_identity() -> None:
+    """Of a text, a function and a view alike; of the key where there is one, and never the secret itself."""
     oauth = OAuthClientCredentials(URL, "id", "secret")
-    both = Credentials.of("k", oauth)
-    assert both.identity is both.api_key
-    assert Credentials.of(None, oauth).identity is oauth
-    assert Credentials.of("k", None).identity != Credentials.of("k", None).identity
-    assert authentication("k").identity is not None
+
+    async def identity(api_key: Any = None, access_token: Any = None) -> object:
+        ours = authentication(api_key, access_token)
+        asked = isinstance(api_key or access_token, str) or callable(api_key or access_token)
+        return ours.identity_of(await ours.headers(None) if asked else ())
+
+    key = await identity("k")
+    assert key == await identity("k", "t") == await identity(lambda: "k") == await identity("k", lambda: "t")
+    assert await identity(None, "t") == await identity(None, lambda: "t")
+    assert await identity(None, oauth) is await identity(None, oauth)
+    assert len({key, await identity("k2"), await identity(None, "t"), await identity(None, "t2")}) == 4
+    assert key != b"k"
 
 
 def test_a_view_replaces_one_credential_and_keeps_the_other() -> None:
-    """With a new token the key stays, and so does the identity."""
+    """With a new token the key stays."""
     base = Credentials.of("k", "t")
     view = base.replaced(None, "t2")
-    assert view.identity is base.identity
+    assert view.api_key is base.api_key
     assert view.access_token is not base.access_token
 
 

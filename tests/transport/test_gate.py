@@ -18,6 +18,7 @@ from cloudplatform_async._protocol.pacing import LONGEST_CLOSURE, QUIET
 from cloudplatform_async._protocol.responses import Answer
 from cloudplatform_async._protocol.retries import Failure
 from cloudplatform_async._runtime.clock import CLOCK, Clock
+from cloudplatform_async.sandbox.platform.rate_limits import admit
 from tests.transport.scripted import PROJECT, Scripted, client_over
 from tests.transport.servers import Server, send
 
@@ -214,15 +215,142 @@ async def test_a_pace_that_would_pass_the_deadline_is_not_waited_for(
         await gate.enter(make(total=0.01))
 
 
-async def test_an_exhausted_limit_closes_the_group_before_anyone_is_refused(
-    make: Callable[..., Progress],
+def exhausted(reset: str, limit: str | None = "60", **more: str) -> Answer:
+    """A success that says that nothing remains."""
+    said = {} if limit is None else {"ratelimit-limit": limit}
+    return Answer(200, {"ratelimit-remaining": "0", "ratelimit-reset": reset, **said, **more}, b"")
+
+
+@pytest.mark.parametrize(
+    ("reset", "limit", "spacing"),
+    [("30", "60", 0.5), ("60", "60", 1.0), ("10", "5", 2.0), ("30", None, 0.5), ("30", "0", 0.5)],
+)
+async def test_an_exhausted_limit_lets_calls_go_one_by_one_and_refuses_none(
+    make: Callable[..., Progress], time: Time, reset: str, limit: str | None, spacing: float
 ) -> None:
-    """`RateLimit-Remaining: 0` of a success counts like a refusal."""
+    """`RateLimit-Remaining: 0` of a success is no refusal: only a 429 closes a group."""
+    gate, passed = Gate(), list[Progress]()
+    gate.learn(make(), exhausted(reset, limit))
+    async with anyio.create_task_group() as tasks:
+        for _ in range(3):
+            tasks.start_soon(pass_gate, gate, make(total=20.0), passed)
+            await settle()
+        for number in (1, 2, 3):
+            await time.advance(spacing - 0.01)
+            assert len(passed) == number - 1
+            await time.advance(0.01)
+            assert len(passed) == number
+
+
+async def test_a_call_that_has_no_time_for_caution_goes(make: Callable[..., Progress], time: Time) -> None:
+    """Nobody has refused anything: no call fails for a guess, first in the queue or behind it."""
+    gate, passed = Gate(), list[Progress]()
+    gate.learn(make(), exhausted("60", "6"))
+    async with anyio.create_task_group() as tasks:
+        assert await gate.enter(make(total=5.0))
+        for _ in range(3):
+            tasks.start_soon(pass_gate, gate, make(total=1000.0), passed)
+            await settle()
+        assert await gate.enter(make(total=30.0))
+        assert passed == []
+        await time.advance(40.0)
+        assert len(passed) == 3
+
+
+def _retry_after(headers: dict[str, str]) -> dict[str, str]:
+    return {name: value for name, value in headers.items() if name == "retry-after"}
+
+
+@pytest.mark.parametrize("announced", ["RateLimit", "X-RateLimit, a whole window", "nothing"])
+@pytest.mark.parametrize(
+    ("limit", "burst", "pause", "first_wave"), [(600, 600, 0.2, 0), (600, 650, 0.2, 50), (60, 60, 2.0, 0)]
+)
+async def test_half_the_limit_after_a_burst_never_fails(
+    time: Time, announced: str, limit: int, burst: int, pause: float, first_wave: int
+) -> None:
+    """For 25 s, with 10 s for each call; beyond the first wave, at most one request in twenty is wasted."""
+    full_at, requests, refused = time.now, 0, 0
+
+    async def answer(_: httpx.Request) -> httpx.Response:
+        nonlocal full_at, requests, refused
+        await anyio.lowlevel.checkpoint()
+        full_at, quota = admit(full_at, time.now, limit=limit)
+        headers = quota.headers()
+        if announced == "nothing":
+            headers = {}
+        elif announced.startswith("X"):
+            left = {"x-ratelimit-limit": str(limit), "x-ratelimit-remaining": str(quota.remaining)}
+            headers = {"x-ratelimit-reset": "60", **left, **_retry_after(headers)}
+        requests += 1
+        refused += not quota.allowed
+        return httpx.Response(200 if quota.allowed else 429, json=PROJECT, headers=headers)
+
+    CLOCK.set(replace(time.clock, uniform=Random(5).uniform))
+    async with client_over(Scripted(answer), timeout=10) as client, anyio.create_task_group() as tasks:
+        for _ in range(burst):
+            tasks.start_soon(client.projects.get, "prj_1")
+        await settle()
+        for _ in range(round(25 / pause)):
+            await time.advance(pause)
+            tasks.start_soon(client.projects.get, "prj_1")
+        await time.advance(10)
+    assert refused - first_wave <= 0.05 * requests
+
+
+async def test_caution_ends_when_the_reset_has_passed(make: Callable[..., Progress], time: Time) -> None:
+    """And then nothing is left of it."""
     gate = Gate()
-    gate.learn(make(), Answer(200, {"ratelimit-remaining": "0", "ratelimit-reset": "30"}, b""))
+    gate.learn(make(), exhausted("30"))
+    time.now += 30.1
+    for _ in range(100):
+        assert not await gate.enter(make())
+    assert time.sleepers == []
+
+
+@pytest.mark.parametrize("reset", ["501", "86400", "0", "soon", ""])
+async def test_a_reset_that_cannot_be_is_not_believed_without_a_429(
+    make: Callable[..., Progress], reset: str
+) -> None:
+    """Longer than any wait that the caller allows, or none at all: the call goes."""
+    gate = Gate()
+    gate.learn(make(), exhausted(reset))
+    assert not await gate.enter(make(total=1.0))
+
+
+async def test_a_pause_is_shared_by_all_who_send_the_same_credential(make: Callable[..., Progress]) -> None:
+    """Whatever object it is held in; another credential goes on."""
+    gate, closed = Gate(), "digest"
+    close(gate, make(identity=closed[:3] + closed[3:]), 10.0)
+    with pytest.raises(RateLimitError):
+        await gate.enter(make(identity="".join(list(closed)), total=5.0))
+    assert not await gate.enter(make(identity="other", total=5.0))
+
+
+async def test_a_call_that_is_held_back_says_so(make: Callable[..., Progress]) -> None:
+    """No server refused it: it has no status, and its code is the client's own."""
+    gate = Gate()
+    close(gate, make(), 100.0)
     with pytest.raises(RateLimitError) as caught:
-        await gate.enter(make(total=20.0))
-    assert caught.value.retry_after == 30.0
+        await gate.enter(make(total=5.0))
+    error = caught.value
+    assert (error.code, error.status_code, error.outcome, error.attempts) == (
+        "held_back",
+        None,
+        "not_sent",
+        0,
+    )
+    assert str(error).startswith("held_back: The server wants no requests to 'projects'")
+
+
+async def test_lanes_of_credentials_that_are_gone_are_let_go(
+    make: Callable[..., Progress], time: Time
+) -> None:
+    """A backend with a view for each user keeps no lane of every user it ever had."""
+    gate = Gate()
+    for number in range(50):
+        close(gate, make(identity=number), 1.0)
+        time.now += 10.0
+    assert len(gate._lanes) < 10
 
 
 async def test_a_learned_limit_is_forgotten_when_the_server_stops_sending_it(

@@ -1,0 +1,36 @@
+"""What the user's own functions raise: carried past whatever handles our errors, and one object a waiter."""
+
+from typing import TypeVar
+
+from cloudplatform_async.errors import CloudPlatformError
+
+E = TypeVar("E", bound=BaseException)
+
+
+class RaisedByUser(Exception):  # noqa: N818 - not an error itself: it never leaves the package
+    """Carries one of our errors that a user's function raised, so that no call signs it or acts on it.
+
+    Attributes:
+        error: As it was raised.
+    """
+
+    def __init__(self, error: CloudPlatformError) -> None:
+        super().__init__(error)
+        self.error = error
+
+
+def another(error: BaseException) -> BaseException:
+    """Make an error like this one, for one more task that waits for the same: each adds its own traceback."""
+    return RaisedByUser(_copied(error.error)) if isinstance(error, RaisedByUser) else _copied(error)
+
+
+def _copied(error: E) -> E:
+    """Copy an error without calling its class, which may want other arguments than it keeps."""
+    kind = type(error)
+    twin = kind.__new__(kind, *error.args)
+    twin.__dict__.update(error.__dict__)
+    if notes := error.__dict__.get("__notes__"):
+        twin.__dict__["__notes__"] = [*notes]
+    twin.__cause__, twin.__context__ = error.__cause__, error.__context__
+    twin.__suppress_context__ = error.__suppress_context__
+    return twin.with_traceback(error.__traceback__)

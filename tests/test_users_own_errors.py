@@ -1,0 +1,228 @@
+"""What the user's own functions raise passes untouched: signed by no call, and never shared."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import anyio
+import anyio.to_thread
+import httpx
+import pytest
+from anyio.lowlevel import checkpoint
+
+from cloudplatform_async import (
+    APIConnectionError,
+    AsyncClient,
+    ClientStateError,
+    CloudPlatformError,
+    OAuthRefreshToken,
+    RateLimitError,
+    TokenRefreshError,
+)
+from tests.resources.wire import Wire, always
+
+pytestmark = pytest.mark.anyio
+
+TOKEN_URL = "https://id.example/token"
+OF_ANOTHER_CALL: dict[str, Any] = {
+    "attempts": 7,
+    "request_id": "req_theirs",
+    "idempotency_key": "key_theirs",
+    "outcome": "unknown",
+}
+
+
+def theirs(kind: type[CloudPlatformError]) -> CloudPlatformError:
+    """An error of a client of their own."""
+    error = kind("theirs", status_code=429, retry_after=5.0, **OF_ANOTHER_CALL)
+    error.__cause__ = KeyError("why")
+    return error
+
+
+def said(error: CloudPlatformError) -> dict[str, Any]:
+    """What an error says of its call."""
+    return {name: getattr(error, name) for name in OF_ANOTHER_CALL}
+
+
+@pytest.mark.parametrize("option", ["api_key", "access_token"])
+@pytest.mark.parametrize("is_async", [False, True])
+@pytest.mark.parametrize(
+    "kind", [RateLimitError, TokenRefreshError, APIConnectionError, ClientStateError, CloudPlatformError]
+)
+async def test_an_error_of_a_credential_function_is_signed_by_no_call(
+    option: str, is_async: bool, kind: type[CloudPlatformError]
+) -> None:
+    """The same object, with its own attempts, ids, outcome, cause and notes, and raised at once."""
+    raised, asked = theirs(kind), 0
+
+    def function() -> str:
+        nonlocal asked
+        asked += 1
+        raise raised
+
+    async def later() -> str:
+        return function()
+
+    wire = always({})
+    async with AsyncClient(transport=wire, **{option: later if is_async else function}) as client:
+        with pytest.raises(CloudPlatformError) as caught:
+            await client.projects.create(name="n", slug="s")
+    assert caught.value is raised
+    assert said(raised) == OF_ANOTHER_CALL
+    assert isinstance(raised.__cause__, KeyError)
+    assert getattr(raised, "__notes__", []) == []
+    assert (asked, wire.requests) == (1, [])
+
+
+async def test_a_function_that_fails_after_a_401_is_signed_by_no_call() -> None:
+    """When it is asked whether it has something new."""
+    raised = theirs(TokenRefreshError)
+    answers = iter(["old", raised])
+
+    def function() -> str:
+        answer = next(answers)
+        if isinstance(answer, CloudPlatformError):
+            raise answer
+        return answer
+
+    async with AsyncClient(transport=always({}, 401), api_key=function) as client:
+        with pytest.raises(TokenRefreshError) as caught:
+            await client.projects.get("a")
+    assert caught.value is raised
+    assert said(raised) == OF_ANOTHER_CALL
+
+
+async def test_a_429_of_a_users_own_client_closes_no_gate() -> None:
+    """It is no answer of this platform's."""
+    answers: list[Any] = [theirs(RateLimitError), "k", "k"]
+
+    def function() -> str:
+        answer = answers.pop(0)
+        if isinstance(answer, CloudPlatformError):
+            raise answer
+        return str(answer)
+
+    async with AsyncClient(transport=always({"id": "a", "name": "b"}), api_key=function, timeout=1) as client:
+        with pytest.raises(RateLimitError):
+            await client.projects.get("a")
+        assert (await client.projects.get("a")).id == "a"
+        assert client.statistics().throttled == 0
+
+
+class OwnArgumentsError(Exception):
+    """An error whose class wants other arguments than it keeps."""
+
+    def __init__(self, code: int, *, hint: str) -> None:
+        super().__init__(f"{code}: {hint}")
+        self.code, self.hint = code, hint
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: OwnArgumentsError(3, hint="disk"),
+        lambda: OSError(28, "No space left"),
+        lambda: theirs(RateLimitError),
+        lambda: theirs(ClientStateError),
+        lambda: KeyError("slot"),
+    ],
+    ids=["own arguments", "OSError", "RateLimitError", "ClientStateError", "KeyError"],
+)
+async def test_an_error_of_on_rotate_reaches_each_waiting_call_as_an_object_of_its_own(
+    make: Callable[[], Exception],
+) -> None:
+    """Equal in all that it says, so that a note or a traceback of one call is not on another's."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if str(request.url) == TOKEN_URL:
+            return httpx.Response(
+                200, json={"access_token": "t", "token_type": "bearer", "refresh_token": "r2"}
+            )
+        return httpx.Response(200, json={"id": "a", "name": "b"})
+
+    async def store(_: str) -> None:
+        await checkpoint()
+        raise make()
+
+    wire, errors = Wire(answer), list[BaseException]()
+    oauth = OAuthRefreshToken(TOKEN_URL, "id", "secret", "r1", on_rotate=store)
+
+    async def create(number: int) -> None:
+        try:
+            await client.projects.create(name="n", slug=f"s{number}")
+        except type(make()) as error:
+            errors.append(error)
+
+    async with AsyncClient(access_token=oauth, transport=wire) as client, anyio.create_task_group() as tasks:
+        for number in range(3):
+            tasks.start_soon(create, number)
+    assert len({id(error) for error in errors}) == 3
+    assert {str(error) for error in errors} == {str(make())}
+    assert [{**vars(error)} for error in errors] == [{**vars(make())}] * 3
+    assert [str(each.url) for each in wire.requests] == [TOKEN_URL]
+
+
+@pytest.mark.parametrize("kind", [RateLimitError, ClientStateError, APIConnectionError])
+async def test_an_error_of_a_users_own_transport_is_signed_by_no_call(kind: type[CloudPlatformError]) -> None:
+    """It may well be one that calls through a client of its own."""
+    raised = theirs(kind)
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        raise raised
+
+    wire = Wire(answer)
+    async with AsyncClient(api_key="k", transport=wire) as client:
+        with pytest.raises(CloudPlatformError) as caught:
+            await client.projects.create(name="n", slug="s")
+    assert caught.value is raised
+    assert said(raised) == OF_ANOTHER_CALL
+    assert len(wire.requests) == 1
+
+
+async def found_elsewhere() -> str:
+    """A secret that a thread of its own fetches, with an event loop of its own."""
+
+    async def fetch() -> str:
+        await checkpoint()
+        return "k"
+
+    return await anyio.to_thread.run_sync(anyio.run, fetch)
+
+
+async def test_the_users_functions_may_run_an_event_loop_in_a_thread() -> None:
+    """They run in the context that the user had: no mark of ours says that a loop runs in the thread."""
+    told: list[str] = []
+
+    async def store(token: str) -> None:
+        told.append(token + await found_elsewhere())
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if str(request.url) == TOKEN_URL:
+            return httpx.Response(
+                200, json={"access_token": "t", "token_type": "bearer", "refresh_token": "r2"}
+            )
+        return httpx.Response(200, json={"id": "a", "name": "b"})
+
+    oauth = OAuthRefreshToken(TOKEN_URL, "id", "secret", "r1", on_rotate=store)
+    async with AsyncClient(api_key=found_elsewhere, access_token=oauth, transport=Wire(answer)) as client:
+        assert (await client.projects.get("a")).id == "a"
+    assert told == ["r2k"]
+
+
+def test_a_key_function_may_use_to_thread() -> None:
+    """Which copies the context into the thread; `anyio.run` looks there for a loop that runs already."""
+
+    async def fetch() -> str:
+        await checkpoint()
+        return "k"
+
+    async def key() -> str:
+        return await asyncio.to_thread(anyio.run, fetch)
+
+    async def main() -> None:
+        async with AsyncClient(api_key=key, transport=wire) as client:
+            await client.projects.get("a")
+
+    wire = always({"id": "a", "name": "b"})
+    asyncio.run(main())  # of asyncio itself: anyio's own leaves such a mark too
+    assert wire.requests[0].headers["x-api-key"] == "k"
