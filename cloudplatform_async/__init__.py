@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from cloudplatform_async._paging.arrow import ArrowTable, RecordBatches
     from cloudplatform_async._protocol.encoding import Query, QueryValue
     from cloudplatform_async._protocol.idempotency import AUTO, Auto, IdempotencyKey
+    from cloudplatform_async._protocol.rate_limits import SharedLimit
     from cloudplatform_async.client import AsyncClient
     from cloudplatform_async.credentials import (
         KeySource,
@@ -137,6 +138,7 @@ __all__ = [
     "RunFailure",
     "RunStatus",
     "ServerError",
+    "SharedLimit",
     "Timeouts",
     "TokenExpiredError",
     "TokenRefreshError",
@@ -221,6 +223,7 @@ _HOMES = {
     "RunFailure": "models",
     "RunStatus": "models.workflows",
     "ServerError": "errors",
+    "SharedLimit": "_protocol.rate_limits",
     "Timeouts": "settings",
     "TokenExpiredError": "errors",
     "TokenRefreshError": "errors",

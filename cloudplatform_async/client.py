@@ -17,6 +17,7 @@ from cloudplatform_async._calls.state import SharedState
 from cloudplatform_async._connections.transport import PooledTransport
 from cloudplatform_async._oauth.authentication import Authentication
 from cloudplatform_async._protocol.encoding import checked_headers, merged
+from cloudplatform_async._protocol.rate_limits import SharedLimit
 from cloudplatform_async.credentials import Credentials, KeySource, TokenSource
 from cloudplatform_async.environment import choose_credentials, read_environment
 from cloudplatform_async.errors import ConfigurationError
@@ -57,11 +58,11 @@ class AsyncClient(AnyEndpoint):
         timeout: Bounds of each call; a number bounds the whole of it, in seconds.
         retries: When failed attempts are tried again; a number is the most retries of one call.
         limits: Of the default transport's connections.
-        proxy: URL of a proxy for every request of the default transport, such as
-            ``"http://proxy.example:3128"``; else that of the environment.
+        proxy: URL of the default transport's proxy for every request; else that of the environment.
         headers: Sent with every call.
         transport: Any httpx transport instead; the client owns and closes it.
         max_response_bytes: Most bytes of one answer, counted after decompression.
+        shared_limit: A rate limit kept with other processes, such as ``collect.RedisLimit``.
 
     Raises:
         ConfigurationError: With a message that names the setting to change.
@@ -92,6 +93,7 @@ class AsyncClient(AnyEndpoint):
         headers: Mapping[str, str] | None = None,
         transport: AsyncBaseTransport | None = None,
         max_response_bytes: int = 64 * 2**20,
+        shared_limit: SharedLimit | None = None,
     ) -> None:
         found = read_environment(env_file)
         credentials = choose_credentials(api_key, access_token, found, base_url=base_url)
@@ -101,6 +103,7 @@ class AsyncClient(AnyEndpoint):
         bounds = _timeouts(timeout) or Timeouts()
         policy = RetryPolicy() if retries is None else RetryPolicy.of(retries)
         state = SharedState.over(_transport(transport, limits, proxy), base=base, max_response_bytes=limit)
+        state.share(shared_limit)
         self._owner: AsyncClient | None = None
         self._sender = Sender(
             state=state,

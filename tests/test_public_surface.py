@@ -74,6 +74,7 @@ PUBLIC = [
     "RunFailure",
     "RunStatus",
     "ServerError",
+    "SharedLimit",
     "Timeouts",
     "TokenExpiredError",
     "TokenRefreshError",

@@ -23,7 +23,7 @@ from cloudplatform_async._protocol.content_coding import packed_limit
 from cloudplatform_async._protocol.encoding import merged
 from cloudplatform_async._protocol.idempotency import choose_key
 from cloudplatform_async._protocol.responses import Answer
-from cloudplatform_async._protocol.retries import Failure, was_deleted
+from cloudplatform_async._protocol.retries import Failure, honoured_wait, was_deleted
 from cloudplatform_async._runtime.clock import CLOCK
 from cloudplatform_async._runtime.raised import RaisedByUser
 from cloudplatform_async.errors import (
@@ -118,6 +118,8 @@ class Sender(Struct, eq=False, kw_only=True):
         if last := progress.unaffordable(self.state.budget):
             return last
         try:
+            if self.state.shared_turns is not None:
+                await self.state.shared_turns.enter(progress, self.authentication)
             outcome = await self._sent(progress)
         except RateLimitError as error:  # the gate's: the server itself was not asked
             outcome = Failure(error, transient=False)
@@ -187,7 +189,11 @@ class Sender(Struct, eq=False, kw_only=True):
         """After a 401, refresh the token once and have the call sent again at once."""
         if isinstance(outcome, Answer):
             return outcome
-        self.state.counters.throttled += outcome.error.status_code == 429
+        if outcome.error.status_code == 429:
+            self.state.counters.throttled += 1
+            if self.state.shared_turns is not None:
+                seconds = honoured_wait(outcome.error)
+                await self.state.shared_turns.pause(progress, self.authentication, seconds)
         if outcome.error.status_code != 401 or progress.renewed:
             return outcome
         progress.renewed = await self.authentication.renew(credentials)

@@ -10,9 +10,11 @@ from anyio import CancelScope, NoEventLoopError
 from msgspec import Struct, field
 
 from cloudplatform_async._calls.gate import Gate
+from cloudplatform_async._calls.shared_turns import SharedTurns
 from cloudplatform_async._connections.connection import Connections
 from cloudplatform_async._connections.foreign import connections_of
 from cloudplatform_async._protocol.budget import RetryBudget
+from cloudplatform_async._protocol.rate_limits import SharedLimit
 from cloudplatform_async._runtime.background import Background
 from cloudplatform_async._runtime.event_loop import close_in, current_clock, current_event_loop, has_ended
 from cloudplatform_async.errors import ClientStateError
@@ -70,6 +72,7 @@ class SharedState(Struct, eq=False, kw_only=True):
         base: Where every request goes.
         connections: Owned: closed with the state.
         max_response_bytes: Most bytes of a body.
+        shared_turns: At a limit that other processes share, if there is one.
     """
 
     base: BaseURL
@@ -79,6 +82,7 @@ class SharedState(Struct, eq=False, kw_only=True):
     gate: Gate = field(default_factory=Gate)
     budget: RetryBudget = field(default_factory=RetryBudget)
     counters: Counters = field(default_factory=Counters)
+    shared_turns: SharedTurns | None = None
     closed: bool = False
     _loop: object = None
     _time: Callable[[], float] = lambda: 0.0
@@ -92,6 +96,10 @@ class SharedState(Struct, eq=False, kw_only=True):
         """Open a house over a transport, which may be the user's own."""
         _load()
         return cls(base=base, connections=connections_of(transport), max_response_bytes=max_response_bytes)
+
+    def share(self, limit: SharedLimit | None) -> None:
+        """Keep a limit with other processes too."""
+        self.shared_turns = None if limit is None else SharedTurns(limit)
 
     async def enter(self) -> float:
         """Check that a call may start here and now; the first one binds the client to its event loop.

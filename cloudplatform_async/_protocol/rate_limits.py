@@ -3,6 +3,8 @@
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Protocol
 
 from msgspec import Struct
 
@@ -133,3 +135,31 @@ def _first(text: str | None) -> float | None:
 
 def _amount(text: str | None) -> float | None:
     return min(float(text), _LARGEST) if text is not None and re.fullmatch(_NUMBER, text) else None
+
+
+def shared_name(identity: str, group: str) -> str:
+    """Name a credential and an endpoint group for every process alike, without showing them.
+
+    Unlike the names within one process it has no secret of that process in it: others must find it.
+    """
+    return sha256(f"cloudplatform_async shared limit\0{identity}\0{group}".encode()).hexdigest()[:32]
+
+
+class SharedLimit(Protocol):
+    """A rate limit that several processes share, for ``AsyncClient(shared_limit=…)``.
+
+    ``cloudplatform_async.collect.RedisLimit`` is one. Names are hashes of a credential and an endpoint
+    group: no secret is in them.
+    """
+
+    async def acquire(self, name: str, most: int) -> tuple[int, float]:
+        """Reserve up to ``most`` turns, without waiting for them.
+
+        Returns:
+            The turns, and the seconds until they come; with no turn, until it is worth asking again.
+        """
+        ...
+
+    async def pause(self, name: str, seconds: float) -> None:
+        """Give nobody a turn for a time, as a 429 says."""
+        ...

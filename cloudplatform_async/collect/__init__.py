@@ -4,6 +4,7 @@ from cloudplatform_async.collect.commits import Commit, LocalCommit, ObjectStore
 from cloudplatform_async.collect.dask_executor import dask
 from cloudplatform_async.collect.executors import Executor, local
 from cloudplatform_async.collect.job import collect
+from cloudplatform_async.collect.redis_limit import RedisLimit
 from cloudplatform_async.collect.report import FailedShard, Progress, Report
 from cloudplatform_async.collect.shards import Shard, by_created, by_credentials, by_days, by_filter, by_pages
 from cloudplatform_async.collect.sinks import Sink, csv, ndjson, parquet, sqlite
@@ -16,6 +17,7 @@ __all__ = [
     "LocalCommit",
     "ObjectStoreCommit",
     "Progress",
+    "RedisLimit",
     "Report",
     "Shard",
     "ShardProgress",

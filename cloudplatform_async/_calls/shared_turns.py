@@ -1,0 +1,116 @@
+"""Takes turns at a limit that other processes share, for the calls of one client and its views."""
+
+from collections import OrderedDict
+from itertools import islice
+from typing import Protocol
+from weakref import WeakKeyDictionary
+
+import anyio
+
+from cloudplatform_async._oauth.authentication import Authentication
+from cloudplatform_async._protocol.calls import Call
+from cloudplatform_async._protocol.rate_limits import SharedLimit, shared_name
+from cloudplatform_async._runtime.clock import Clock
+from cloudplatform_async.credentials import Secret
+from cloudplatform_async.credentials.oauth import OAuthClientCredentials, OAuthRefreshToken
+from cloudplatform_async.errors import RateLimitError
+
+
+class Caller(Protocol):
+    """As much of a call under way as is looked at here."""
+
+    @property
+    def call(self) -> Call[object]:
+        """What is sent."""
+        ...
+
+    @property
+    def clock(self) -> Clock:
+        """Waits."""
+        ...
+
+    @property
+    def remaining(self) -> float:
+        """Seconds until the call's deadline."""
+        ...
+
+
+class _Place:
+    """One call in a queue."""
+
+    def __init__(self) -> None:
+        self.bell = anyio.Event()
+        self.has_turn = False
+
+
+_Queue = OrderedDict[_Place, None]
+
+
+class SharedTurns:
+    """Asks the shared limit for whoever waits: one question at a time for each credential and group."""
+
+    def __init__(self, limit: SharedLimit) -> None:
+        self._limit = limit
+        self._queues: dict[str, _Queue] = {}
+        self._identities: WeakKeyDictionary[object, str] = WeakKeyDictionary()
+
+    async def enter(self, caller: Caller, authentication: Authentication) -> None:
+        """Wait for this call's turn.
+
+        Raises:
+            RateLimitError: At once, when the turn would come after the call's deadline.
+        """
+        name = await self._name(caller, authentication)
+        queue, place = self._queues.setdefault(name, OrderedDict()), _Place()
+        queue[place] = None
+        try:
+            while not place.has_turn:
+                if next(iter(queue)) is place:
+                    await self._ask(name, queue, caller)
+                else:
+                    await place.bell.wait()
+                    place.bell = anyio.Event()
+        finally:
+            del queue[place]
+            if queue:
+                next(iter(queue)).bell.set()
+            else:
+                self._queues.pop(name, None)
+
+    async def pause(self, caller: Caller, authentication: Authentication, seconds: float | None) -> None:
+        """Have every process wait, where a 429 has named a time."""
+        if seconds:
+            await self._limit.pause(await self._name(caller, authentication), seconds)
+
+    async def _ask(self, name: str, queue: _Queue, caller: Caller) -> None:
+        """Reserve turns for the first ones of a queue, and wait until they come."""
+        given, wait = await self._limit.acquire(name, len(queue))
+        if wait >= caller.remaining:
+            raise RateLimitError(
+                f"The shared limit of {caller.call.group!r} is used up for another {wait:.1f} s, "
+                "longer than this call may wait; nothing was sent.",
+                code="held_back",
+                retry_after=wait,
+            )
+        if wait > 0:
+            await caller.clock.sleep(wait)
+        for place in islice(queue, given):
+            place.has_turn = True
+            place.bell.set()
+
+    async def _name(self, caller: Caller, authentication: Authentication) -> str:
+        return shared_name(await self._identity(authentication), caller.call.group)
+
+    async def _identity(self, authentication: Authentication) -> str:
+        """Name whom the server counts, the same in each process; a function is asked for it afresh."""
+        holder = authentication.identity
+        if known := self._identities.get(holder):
+            return known
+        if isinstance(holder, Secret):
+            identity = holder.reveal()
+        elif isinstance(holder, (OAuthClientCredentials, OAuthRefreshToken)):
+            identity = f"{holder.token_url} {holder.client_id}"
+        else:
+            return (await authentication.headers(None))[0][1].decode("latin-1")
+        self._identities[holder] = identity
+        return identity

@@ -1,0 +1,205 @@
+"""One budget of requests for all processes and machines that speak with one key, kept in Redis."""
+
+import os
+import time
+import warnings
+import weakref
+from collections.abc import Callable
+from contextlib import suppress
+from importlib import import_module
+from threading import Lock
+from typing import Any, NoReturn, TypeVar
+
+from anyio import to_thread
+from attrs import field, frozen
+
+from cloudplatform_async import ConfigurationError
+
+T = TypeVar("T")
+
+_PREFIX = "cloudplatform:limit:"
+_MARGIN = 0.03  # of the window, for requests that travel for longer than those before them
+_SHARE = 0.02  # of the limit that one process takes at a time
+_PATIENCE = 1.0  # seconds that Redis may take
+_ABSENCE = 5.0  # seconds for which Redis is left alone after it was gone
+_TRIES = 16
+_PARTS = 10  # of the window, each with its part of the limit: what comes in bursts also comes late in bursts
+
+
+def _url(text: str) -> str:
+    """Look up a URL that is named by a variable of the environment."""
+    if not text.startswith("$"):
+        return text
+    value = os.environ.get(text[1:])
+    if not value:
+        raise ConfigurationError(f"The environment has no {text[1:]}, which was to name a Redis server.")
+    return value
+
+
+@frozen
+class RedisLimit:
+    """A rate limit that processes and machines share, for ``AsyncClient(shared_limit=…)`` (extra ``redis``).
+
+    Each credential and endpoint group has a budget of its own, under a key that is a hash. Where one
+    process is told by a 429 to wait, all wait. Where Redis is gone, each process goes on with what it
+    learns from the server alone, warns once, and looks for Redis every few seconds; no call fails for it.
+
+    Attributes:
+        url: Of the server, such as ``redis://127.0.0.1:6379/0``; or ``"$NAME"``, a variable of the
+            environment that holds it, wherever the limit is used. A URL with a password is shown
+            nowhere, and cannot be pickled: name a variable then.
+        requests: Of one credential to one endpoint group, in any span of ``per`` seconds.
+        per: Seconds.
+
+    Example:
+        >>> RedisLimit("redis://127.0.0.1:6379", requests=600, per=60.0).requests
+        600
+    """
+
+    url: str = field(repr=False)
+    requests: int = field(kw_only=True)
+    per: float = field(default=60.0, kw_only=True)
+    _server: "_Server" = field(init=False, eq=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        if self.requests < 1 or self.per <= 0:
+            raise ConfigurationError("RedisLimit needs requests= from 1 up, and per= above 0 seconds.")
+        object.__setattr__(self, "_server", _Server(_url(self.url), self.requests, self.per))
+
+    async def acquire(self, name: str, most: int) -> tuple[int, float]:
+        """Reserve up to ``most`` turns.
+
+        Args:
+            name: Of a credential and endpoint group: a hash.
+            most: Calls that wait for a turn in this process.
+
+        Returns:
+            The turns, and the seconds until they come; with no turn, until it is worth asking again.
+        """
+        wanted = max(1, min(most, round(self.requests * _SHARE)))
+        return await _in_thread(lambda: self._server.guarded((most, 0.0), self._server.take, name, wanted))
+
+    async def pause(self, name: str, seconds: float) -> None:
+        """Have everybody wait, as a 429 says."""
+        await _in_thread(lambda: self._server.guarded(None, self._server.pause, name, seconds))
+
+    def __getstate__(self) -> dict[str, Any]:
+        if "@" in self.url:
+            raise TypeError(
+                "A Redis URL with a password is not pickled: set a variable of the environment wherever "
+                'work is done, and pass its name as RedisLimit("$NAME", …).'
+            )
+        return {"url": self.url, "requests": self.requests, "per": self.per}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for name, value in state.items():
+            object.__setattr__(self, name, value)
+        self.__attrs_post_init__()
+
+
+async def _in_thread(work: Callable[[], T]) -> T:
+    return await to_thread.run_sync(work, abandon_on_cancel=True)
+
+
+class _Server:
+    """A Redis server as one process sees it; used by one thread at a time.
+
+    A turn is reserved at the time at which it comes: nobody asks again and again for one that others
+    may take first, and a process that is late by some milliseconds loses none.
+    """
+
+    def __init__(self, url: str, requests: int, per: float) -> None:
+        try:
+            pyrate_limiter, redis = import_module("pyrate_limiter"), import_module("redis")
+        except ImportError:
+            raise ConfigurationError(
+                'RedisLimit needs the extra `redis`: pip install "cloudplatform-async[redis]"'
+            ) from None
+        window = per * 1000 * (1 + _MARGIN)
+        self._rates = [pyrate_limiter.Rate(requests, round(window))]
+        if requests >= 2 * _PARTS:
+            self._rates.insert(0, pyrate_limiter.Rate(requests // _PARTS, round(window / _PARTS)))
+        try:
+            self._redis = redis.Redis.from_url(
+                url, socket_timeout=_PATIENCE, socket_connect_timeout=_PATIENCE
+            )
+        except ValueError:
+            raise ConfigurationError(
+                "RedisLimit's url must begin with redis://, rediss:// or unix://."
+            ) from None
+        weakref.finalize(self, self._redis.close)
+        self._failures = (redis.RedisError, OSError)
+        self._keep = round(per * 2000)  # milliseconds for which Redis remembers an idle key
+        self._buckets: dict[str, Any] = {}
+        self._lock = Lock()
+        self._skew: int | None = None  # milliseconds from this machine's clock to the server's
+        self._gone_until = 0.0
+        self._has_warned = False
+
+    def guarded(self, otherwise: T, work: Callable[..., T], *arguments: Any) -> T:
+        """Do some work with Redis, or give something else while it is gone."""
+        with self._lock:
+            if time.monotonic() < self._gone_until:
+                return otherwise
+            try:
+                return work(*arguments)
+            except self._failures as error:
+                self._gone_until = time.monotonic() + _ABSENCE
+                self._buckets.clear()  # another server may take its place, without our script
+                self._skew = None
+                self._warn(error)
+                return otherwise
+
+    def take(self, name: str, wanted: int) -> tuple[int, float]:
+        """Reserve the next turns, and tell when they come, in seconds."""
+        from pyrate_limiter import RateItem
+
+        paused = self._redis.pttl(f"{_PREFIX}{name}:pause")
+        if paused > 0:
+            return 0, paused / 1000
+        bucket, now = self._bucket(name), self._now()
+        bucket.leak(now)
+        at = now
+        for _ in range(_TRIES):  # each looks at the time that the one before was told: others reserve too
+            item = RateItem("", at, wanted)
+            if bucket.put(item):
+                self._redis.pexpire(bucket.bucket_key, self._keep)
+                return wanted, (at - now) / 1000
+            at += max(1, bucket.waiting(item))
+        return 0, (at - now) / 1000
+
+    def pause(self, name: str, seconds: float) -> None:
+        """Put up a sign for everybody, unless one stands there for longer."""
+        key, wanted = f"{_PREFIX}{name}:pause", round(seconds * 1000)
+        if wanted > 0 and self._redis.pttl(key) < wanted:
+            self._redis.set(key, 1, px=wanted)
+
+    def _bucket(self, name: str) -> Any:
+        from pyrate_limiter import RedisBucket
+
+        if name not in self._buckets:
+            self._buckets[name] = RedisBucket.init(self._rates, self._redis, _PREFIX + name)
+        return self._buckets[name]
+
+    def _now(self) -> int:
+        """Read the server's clock, by its distance from this machine's: machines do not agree."""
+        here, skew = time.time_ns() // 1_000_000, self._skew
+        if skew is None:
+            seconds, microseconds = self._redis.time()
+            skew = self._skew = seconds * 1000 + microseconds // 1000 - here
+        return int(here + skew)
+
+    def _warn(self, error: BaseException) -> None:
+        if self._has_warned:
+            return
+        self._has_warned = True
+        with suppress(RuntimeWarning):  # no call fails for it, also where warnings are errors
+            warnings.warn(
+                f"Redis is gone ({type(error).__name__}): until it is back, each process keeps to what the "
+                "platform tells it, and the limit is not shared.",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("A connection is not pickled.")
