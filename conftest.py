@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Generator
 from pathlib import Path
+from unittest import mock
 
 import hypothesis  # noqa: F401 - its plugin would load it as the very last thing, when warnings are errors
 import pytest
@@ -22,7 +23,7 @@ def run_script(example: Example) -> None:
     """Run a block as the script it is; a ``text`` block right after it is what it prints."""
     code = compile("\n" * (example.line + example.parsed.line_offset) + example.parsed, example.path, "exec")
     printed = io.StringIO()
-    with contextlib.redirect_stdout(printed):
+    with contextlib.redirect_stdout(printed), mock.patch.dict(os.environ):
         exec(code, {"__name__": "__main__"})
     expected = FOLLOWING_OUTPUT.match(example.document.text, example.region.end)
     if expected:

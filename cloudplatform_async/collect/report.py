@@ -61,7 +61,7 @@ class Report:
         bytes: In the target, of these shards.
         retries: Requests that were sent again.
         throttled: Answers with status 429.
-        lost_workers: Workers that ended before their work did, and were replaced.
+        lost_workers: Times that a shard was given out again because its worker was lost.
         seconds: That the run took.
         failed: Shards that did not come to their end; run the job again to go on with them.
     """

@@ -1,0 +1,86 @@
+"""A job into an S3 server: each row once there too, whoever writes."""
+
+import io
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from cloudplatform_async.collect import Progress, Shard, by_filter, collect, local, parquet
+from cloudplatform_async.sandbox import Sandbox
+from tests.collect.targets import project_ids
+
+obstore = pytest.importorskip("obstore")
+moto = pytest.importorskip("moto.server")
+pq = pytest.importorskip("pyarrow.parquet")
+
+pytestmark = [pytest.mark.slow, pytest.mark.anyio]
+
+STATUSES = by_filter(Shard(page_size=10), "status", ["active", "archived"])
+
+
+@pytest.fixture
+def store() -> Iterator[Any]:
+    """A bucket on a server of this process."""
+    from urllib.request import Request, urlopen
+
+    from obstore.store import S3Store
+
+    server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    endpoint = "http://{}:{}".format(*server.get_host_and_port())
+    with urlopen(Request(f"{endpoint}/bucket", method="PUT"), timeout=10):
+        pass
+    yield S3Store(
+        "bucket",
+        prefix="job",
+        endpoint=endpoint,
+        access_key_id="k",
+        secret_access_key="s",
+        client_options={"allow_http": True},
+    )
+    server.stop()
+
+
+def ids_of(store: Any) -> list[str]:
+    """Read every id, sorted."""
+    names = [meta["path"] for batch in obstore.list(store) for meta in batch]
+    assert all(name.endswith(".parquet") for name in names)
+    parts = [pq.read_table(io.BytesIO(bytes(obstore.get(store, name).bytes()))) for name in names]
+    return sorted(name for part in parts for name in part["id"].to_pylist())
+
+
+async def test_a_killed_worker_doubles_nothing_on_a_store(workspace: Sandbox, store: Any) -> None:
+    """And a second run sends nothing."""
+    psutil = pytest.importorskip("psutil")
+    killed = 0
+
+    def kill(progress: Progress) -> None:
+        nonlocal killed
+        if not killed and progress.rows >= 100:
+            for process in psutil.Process().children():
+                if process.status() != psutil.STATUS_ZOMBIE:
+                    killed += 1
+                    process.kill()
+
+    report = await collect(STATUSES, parquet(store, chunk_rows=40), local(processes=1), kill)
+    assert killed
+    assert (report.rows, report.failed) == (450, [])
+    assert ids_of(store) == project_ids(450)
+    served = workspace.served
+    assert (await collect(STATUSES, parquet(store, chunk_rows=40))).new_rows == 0
+    assert workspace.served == served
+
+
+async def test_two_runs_at_one_time_double_nothing_on_a_store(workspace: Sandbox, store: Any) -> None:
+    """Whoever loses a chunk goes on after the winner's."""
+    import anyio
+
+    async def run() -> None:
+        report = await collect([Shard(page_size=10)], parquet(store, chunk_rows=40))
+        assert report.failed == []
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(run)
+        group.start_soon(run)
+    assert ids_of(store) == project_ids(450)
