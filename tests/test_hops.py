@@ -1,0 +1,60 @@
+"""How far a reader has to walk: files and functions of ours that one warm call enters."""
+
+import sys
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from types import CodeType, FrameType
+from typing import Any
+
+import pytest
+
+import cloudplatform_async
+from cloudplatform_async import AsyncClient
+from tests.transport.servers import Server, send
+
+ROOT = str(Path(cloudplatform_async.__file__).parent)
+PAGE = b'{"data": [{"id": "a", "name": "a"}], "meta": {"page": 1, "limit": 1, "total": 1}}'
+PROJECT = b'{"id": "prj", "name": "n"}'
+
+pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("anyio_backend", ["asyncio"])]
+
+
+async def entered(call: Callable[[], Awaitable[Any]]) -> tuple[int, int]:
+    """Count files and functions of ours, the ones that asyncio calls included."""
+    codes: set[CodeType] = set()
+
+    def note(frame: FrameType, event: str, _: object) -> None:
+        if event == "call" and frame.f_code.co_filename.startswith(ROOT):
+            codes.add(frame.f_code)
+
+    await call()
+    sys.setprofile(note)
+    try:
+        await call()
+    finally:
+        sys.setprofile(None)
+    print(sorted({(code.co_filename[len(ROOT):], code.co_name) for code in codes}))
+    return len({code.co_filename for code in codes}), len(codes)
+
+
+@asynccontextmanager
+async def client_of(body: bytes) -> AsyncGenerator[AsyncClient, None]:
+    with Server(send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))) as server:
+        async with AsyncClient(base_url=f"{server.url}/v1", api_key="k") as client:
+            yield client
+
+
+async def test_a_warm_get_enters_few_files_and_functions() -> None:
+    """At most 20 and 65."""
+    async with client_of(PROJECT) as client:
+        files, functions = await entered(lambda: client.projects.get("prj"))
+    assert files <= 20
+    assert functions <= 65
+
+
+async def test_a_page_with_one_ahead_enters_few_files() -> None:
+    """At most 28."""
+    async with client_of(PAGE) as client:
+        files, _ = await entered(lambda: client.projects.iter_all(ahead=1).collect())
+    assert files <= 28
