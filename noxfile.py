@@ -150,6 +150,15 @@ def _try_wheel(session: nox.Session, python: str, wheel: Path) -> None:
 
 
 @nox.session
+def httpx2(session: nox.Session) -> None:
+    """Run the quick tier with httpx's fork in its place."""
+    session.install("-e", ".[test]", "httpx2>=2")
+    program = "import httpx2, sys; httpx2.alias_httpx(); import pytest; sys.exit(pytest.main(sys.argv[1:]))"
+    quick = ["-m", "not slow", "--deselect", "tests/connections/test_kinds.py", *session.posargs]
+    session.run("python", "-c", program, *quick)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Run the benchmarks beside the peers; ``nox -s bench -- --smoke`` only shows that they run."""
     session.install("-e", ".[test]")

@@ -9,7 +9,7 @@ from attrs import Factory, field, frozen
 from cloudplatform_async._calls.progress import Progress
 from cloudplatform_async._connections.messages import Origin, RawHeaders, Request, Response
 from cloudplatform_async._protocol.calls import Call
-from cloudplatform_async._protocol.content_coding import inflated
+from cloudplatform_async._protocol.content_coding import inflated, packed_limit
 from cloudplatform_async._protocol.encoding import merged
 from cloudplatform_async._protocol.responses import Answer
 from cloudplatform_async.errors import ConfigurationError, ResponseDecodeError, ResponseTooLargeError
@@ -32,12 +32,16 @@ class Messages:
     Attributes:
         base: Where every request goes.
         limit: Most bytes of an answer's body.
+        packed_limit: Most bytes of it as it comes.
         headers: Of the client's user, checked.
     """
 
     base: BaseURL
     limit: int
     headers: tuple[tuple[str, str], ...] = ()
+    packed_limit: int = field(
+        init=False, default=Factory(lambda self: packed_limit(self.limit), takes_self=True)
+    )
     _origin: Origin = field(init=False, default=Factory(lambda self: _origin_of(self), takes_self=True))
     _constant: tuple[tuple[bytes, bytes], ...] = field(
         init=False, default=Factory(lambda self: self._headers_with(()), takes_self=True)
@@ -85,7 +89,9 @@ class Messages:
         """
         status, headers = response.status, by_name(response.headers)
         try:
-            body = inflated(response.body, headers.get("content-encoding"), self.limit)
+            body, coding = response.body, headers.get("content-encoding")
+            if coding is not None or len(body) > self.limit:
+                body = inflated(body, coding, self.limit)
         except (ResponseDecodeError, ResponseTooLargeError) as error:
             if not 200 <= status < 300 and isinstance(error, ResponseDecodeError):
                 # The status says enough: its typed error must come even where the body cannot be read.

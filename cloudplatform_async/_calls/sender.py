@@ -19,7 +19,6 @@ from cloudplatform_async._connections.connection import Lease
 from cloudplatform_async._connections.messages import RawHeaders
 from cloudplatform_async._oauth.authentication import Authentication
 from cloudplatform_async._protocol.calls import Call
-from cloudplatform_async._protocol.content_coding import packed_limit
 from cloudplatform_async._protocol.encoding import merged
 from cloudplatform_async._protocol.idempotency import choose_key
 from cloudplatform_async._protocol.responses import Answer
@@ -65,7 +64,7 @@ class Sender(Struct, eq=False, kw_only=True):
             CloudPlatformError: Signed with the attempts, the key and the outcome of the whole call.
         """
         now = await self.state.enter()
-        clock = CLOCK.get()
+        clock = CLOCK.process
         progress = Progress(
             call=call,
             identity=self.authentication.identity,
@@ -167,13 +166,13 @@ class Sender(Struct, eq=False, kw_only=True):
         progress.begin_attempt(lease)
         request = self.messages.request(progress, credentials)
         try:
-            response = await lease.exchange(request, packed_limit(self.messages.limit))
+            response = await lease.exchange(request, self.messages.packed_limit)
         except httpx.TransportError as error:
             progress.end_attempt(broken=True)
             return failure_of(error, self.messages.base.origin)
         progress.end_attempt(broken=False)
         answer = self.messages.answer(response)
-        if answer.is_success:
+        if 200 <= answer.status < 300:
             return answer
         return refusal(answer, progress.clock, self._secrets(progress, credentials))
 

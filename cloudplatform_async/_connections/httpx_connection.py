@@ -5,8 +5,6 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from math import inf
-from operator import is_
-from types import FunctionType
 from typing import Any, cast
 
 import h11
@@ -26,40 +24,6 @@ _REFUSALS = frozenset({403, 407})
 _ERRORS = (httpx.TransportError, ssl.SSLError, UnicodeError)
 
 _Trace = Callable[[str, dict[str, Any]], Awaitable[None]]  # Any: the values differ from event to event
-
-
-class _Patches:
-    """Tells whether somebody has put a function of their own in the place of httpx's or httpcore's.
-
-    A function is a library's own if it was written in one of its modules, so that it does not matter who
-    was there first. Asked for each request: an attribute comparison, where nothing has changed.
-    """
-
-    def __init__(self) -> None:
-        self._own: tuple[object, ...] = (None, None, None)
-
-    def are_there(self) -> bool:
-        found = (
-            httpx.AsyncHTTPTransport.handle_async_request,
-            httpcore.AsyncConnectionPool.handle_async_request,
-            httpcore.AsyncHTTPConnection.handle_async_request,
-        )
-        if all(map(is_, found, self._own)):  # by identity: a wrapper may say that it equals what it wraps
-            return False
-        if not all(map(_is_own, found)):
-            return True
-        self._own = found
-        return False
-
-
-def _is_own(function: object) -> bool:
-    if type(function) is not FunctionType:
-        return False
-    module: str = function.__globals__.get("__name__", "")
-    return module.partition(".")[0] in {"httpx", "httpcore", "httpx2", "httpcore2"}
-
-
-PATCHES = _Patches()
 
 
 class HttpxConnection(Connection):

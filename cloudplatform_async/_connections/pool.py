@@ -108,7 +108,7 @@ class Pool(Connections):
 
     async def check_out(self, origin: Origin, *, fresh: bool) -> tuple[Route, Connection]:
         """Find a connection for a lease, or make one."""
-        now = CLOCK.get().monotonic()
+        now = CLOCK.process.monotonic()
         await self._sweep(now)
         route = self._route(origin)
         if not fresh:
@@ -132,7 +132,7 @@ class Pool(Connections):
                 return
         finally:
             self._busy.discard(connection)
-        now = CLOCK.get().monotonic()
+        now = CLOCK.process.monotonic()
         self._idle.put(connection, route, now)
         await self._sweep(now)
 

@@ -26,16 +26,20 @@ class Proxies:
         proxy: A proxy's URL, or ``None``.
         trust_env: Whether to read the environment when ``proxy`` is ``None``.
 
+    Attributes:
+        are_there: One was given, or the environment names some.
+
     Raises:
         cloudplatform_async.ConfigurationError: ``proxy`` cannot be used. The message holds no credentials.
     """
 
-    __slots__ = ("_environment", "_explicit", "_known", "_no_proxy")
+    __slots__ = ("_environment", "_explicit", "_known", "_no_proxy", "are_there")
 
     def __init__(self, proxy: str | httpx.URL | None, *, trust_env: bool) -> None:
         self._explicit = None if proxy is None else _parsed(str(proxy), "proxy")
         self._environment = getproxies() if proxy is None and trust_env else {}
         self._no_proxy = re.split(r"[,\s]+", self._environment.get("no", "").lower().strip(", \t"))
+        self.are_there = self._explicit is not None or bool(self._environment)
         self._known: dict[Origin, httpx.URL | None] = {}
 
     def find(self, origin: Origin) -> httpx.URL | None:

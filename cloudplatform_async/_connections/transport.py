@@ -6,7 +6,9 @@ from collections.abc import AsyncIterator
 from functools import lru_cache
 from importlib import import_module
 from importlib.util import find_spec
+from operator import is_
 from pathlib import Path
+from types import FunctionType
 from typing import cast
 
 import httpx
@@ -62,10 +64,9 @@ class PooledTransport(httpx.AsyncBaseTransport):
         self._proxies = Proxies(proxy, trust_env=trust_env)
         self.pool = Pool(limits, self._route, self._connect)
         self._has_parser = sys.implementation.name == "cpython" and find_spec("httptools") is not None
+        self._patches = _Patches()
         # Loads httpcore and, where it may be wanted, the native connection: now, and not while calls wait.
-        from cloudplatform_async._connections.httpx_connection import PATCHES
-
-        self._patches = PATCHES
+        import_module("cloudplatform_async._connections.httpx_connection")
         if self._has_parser and "asyncio" in sys.modules:
             import_module("cloudplatform_async._connections.native")
 
@@ -107,7 +108,7 @@ class PooledTransport(httpx.AsyncBaseTransport):
         await self.pool.aclose()
 
     def _route(self, origin: Origin) -> Route:
-        proxy = self._proxies.find(origin)
+        proxy = self._proxies.find(origin) if self._proxies.are_there else None
         if proxy is None and self._has_parser and running_asyncio_loop() and not self._patches.are_there():
             return Route(origin, None)
         return Route(origin, proxy or "httpx")
@@ -126,6 +127,40 @@ class PooledTransport(httpx.AsyncBaseTransport):
         if isinstance(kind, httpx.URL):
             proxy = httpx.Proxy(kind, ssl_context=self._tls.context if kind.scheme == "https" else None)
         return HttpxConnection(origin, self._tls.context_for(origin.scheme), proxy)
+
+
+class _Patches:
+    """Tells whether somebody has put a function of their own in the place of httpx's or httpcore's.
+
+    A function is a library's own if it was written in one of its modules, so that it does not matter who
+    was there first. Asked for each request: an attribute comparison, where nothing has changed.
+    """
+
+    def __init__(self) -> None:
+        self._own: tuple[object, ...] = (None, None, None)
+
+    def are_there(self) -> bool:
+        """Look now."""
+        import httpcore
+
+        found = (
+            httpx.AsyncHTTPTransport.handle_async_request,
+            httpcore.AsyncConnectionPool.handle_async_request,
+            httpcore.AsyncHTTPConnection.handle_async_request,
+        )
+        if all(map(is_, found, self._own)):  # by identity: a wrapper may say that it equals what it wraps
+            return False
+        if not all(map(_is_own, found)):
+            return True
+        self._own = found
+        return False
+
+
+def _is_own(function: object) -> bool:
+    if type(function) is not FunctionType:
+        return False
+    module: str = function.__globals__.get("__name__", "")
+    return module.partition(".")[0] in {"httpx", "httpcore", "httpx2", "httpcore2"}
 
 
 class _Body(httpx.AsyncByteStream):
