@@ -154,8 +154,16 @@ def httpx2(session: nox.Session) -> None:
     """Run the quick tier with httpx's fork in its place."""
     session.install("-e", ".[test]", "httpx2>=2")
     program = "import httpx2, sys; httpx2.alias_httpx(); import pytest; sys.exit(pytest.main(sys.argv[1:]))"
-    quick = ["-m", "not slow", "--deselect", "tests/connections/test_kinds.py", *session.posargs]
-    session.run("python", "-c", program, *quick)
+    quick = [
+        "-W",
+        "ignore::pytest.PytestAssertRewriteWarning",
+        "-m",
+        "not slow",
+        "--deselect",
+        "tests/connections/test_kinds.py",
+        *session.posargs,
+    ]
+    session.run("python", "-c", program, *quick, *mocks, *session.posargs)
 
 
 @nox.session

@@ -18,7 +18,7 @@ from measures import MEASURES
 from ratios import ratios
 
 HERE = Path(__file__).parent
-RESULTS, CHART = HERE / "results.json", HERE.parent / "docs" / "benchmarks.png"
+SUMMARY, CHART = HERE / "summary.json", HERE.parent / "docs" / "benchmarks.png"
 LIBRARIES = ("anyio", "httpcore", "httpcore2", "httpx2", "h11", "msgspec", "pydantic", "uvloop")
 
 
@@ -46,7 +46,7 @@ def main() -> None:
     run["ratios"] = ratios(run["results"])
     _print(report.ratio_table(run["ratios"]))
     whole = not (options.smoke or options.only or options.clients)
-    _write(run, options.json or (RESULTS if whole else None), options.chart or (CHART if whole else None))
+    _write(run, options.json or (SUMMARY if whole else None), options.chart or (CHART if whole else None))
 
 
 def _parse() -> argparse.Namespace:
@@ -55,7 +55,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=Effort().rounds, help="default: %(default)s")
     parser.add_argument("--only", type=_names_of(MEASURES), help=f"of {', '.join(MEASURES)}")
     parser.add_argument("--clients", type=_names_of(CLIENTS, ";"), help=f"of {'; '.join(CLIENTS)}")
-    parser.add_argument("--json", type=Path, help=f"file to write; a whole run writes {RESULTS.name}")
+    parser.add_argument("--json", type=Path, help=f"file to write; a whole run writes {SUMMARY.name}")
     parser.add_argument("--chart", type=Path, help=f"file to write; a whole run writes docs/{CHART.name}")
     return parser.parse_args()
 
@@ -88,9 +88,23 @@ def _print(table: report.Table) -> None:
         print(report.text(table), flush=True)
 
 
+def _summary(run: dict[str, Any]) -> str:
+    """Give what is worth keeping of a run, a line for each row of its tables: medians and ratios."""
+    kept = {name: json.dumps(run[name]) for name in ("began", "machine", "versions", "effort")}
+    tables = {name: report.measure_table(name, run) for name in run["results"]}
+    rows = {
+        f"{name}: {cells[0]}": json.dumps(dict(zip(table[1][1:], cells[1:], strict=False)))
+        for name, table in tables.items()
+        for cells in table[2]
+    }
+    ratios_by_name = {f"ratio: {name}": json.dumps(found) for name, found in run["ratios"].items()}
+    lines = [f"{json.dumps(name)}: {value}" for name, value in (kept | rows | ratios_by_name).items()]
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
 def _write(run: dict[str, Any], results: Path | None, picture: Path | None) -> None:
     if results is not None:
-        results.write_text(json.dumps(run, indent=1) + "\n", encoding="utf-8")
+        results.write_text(_summary(run), encoding="utf-8")
     if picture is None:
         return
     if find_spec("matplotlib") is None:
