@@ -3,6 +3,7 @@
 import io
 from collections.abc import Iterator
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -33,7 +34,7 @@ def store() -> Iterator[Any]:
         pass
     yield S3Store(
         "bucket",
-        prefix="job",
+        prefix=uuid4().hex,  # what an earlier test put there stays in this process
         endpoint=endpoint,
         access_key_id="k",
         secret_access_key="s",
@@ -64,7 +65,7 @@ async def test_a_killed_worker_doubles_nothing_on_a_store(workspace: Sandbox, st
                     process.kill()
 
     report = await collect(STATUSES, parquet(store, chunk_rows=40), local(processes=1), kill)
-    assert killed
+    assert killed, report
     assert (report.rows, report.failed) == (450, [])
     assert ids_of(store) == project_ids(450)
     served = workspace.served
