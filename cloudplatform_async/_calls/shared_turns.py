@@ -103,7 +103,7 @@ class SharedTurns:
 
     async def _identity(self, authentication: Authentication) -> str:
         """Name whom the server counts, the same in each process; a function is asked for it afresh."""
-        holder = authentication.identity
+        holder = authentication.credentials.api_key or authentication.credentials.access_token
         if known := self._identities.get(holder):
             return known
         if isinstance(holder, Secret):
