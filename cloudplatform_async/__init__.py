@@ -71,7 +71,7 @@ if TYPE_CHECKING:
     from cloudplatform_async.resources.projects import Projects
     from cloudplatform_async.resources.usage import UsageMetrics
     from cloudplatform_async.resources.workflows import Workflows
-    from cloudplatform_async.responses import APIResponse
+    from cloudplatform_async.responses import APIResponse, RateLimit
     from cloudplatform_async.settings import OMIT, CallOptions, Omit, PoolLimits, RetryPolicy, Timeouts
     from cloudplatform_async.statistics import ClientStatistics
     from cloudplatform_async.version import __version__
@@ -130,6 +130,7 @@ __all__ = [
     "Projects",
     "Query",
     "QueryValue",
+    "RateLimit",
     "RateLimitError",
     "RecordBatches",
     "ResponseDecodeError",
@@ -215,6 +216,7 @@ _HOMES = {
     "ProjectUpdated": "models",
     "Query": "_protocol.encoding",
     "QueryValue": "_protocol.encoding",
+    "RateLimit": "responses",
     "RateLimitError": "errors",
     "RecordBatches": "_paging.arrow",
     "ResponseDecodeError": "errors",

@@ -1,7 +1,7 @@
 """The client: opens and closes the house, one attribute a resource."""
 
 import warnings
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from os import PathLike
 from types import TracebackType
@@ -61,6 +61,8 @@ class AsyncClient(AnyEndpoint):
         proxy: URL of the default transport's proxy for every request; else that of the environment.
         headers: Sent with every call.
         transport: Any httpx transport instead; the client owns and closes it.
+        observers: Told of what happens in calls; objects with any of the methods of
+            ``cloudplatform_async.observability.Observer``.
         max_response_bytes: Most bytes of one answer, counted after decompression.
         shared_limit: A rate limit kept with other processes, such as ``collect.RedisLimit``.
 
@@ -92,6 +94,7 @@ class AsyncClient(AnyEndpoint):
         proxy: str | URL | None = None,
         headers: Mapping[str, str] | None = None,
         transport: AsyncBaseTransport | None = None,
+        observers: Sequence[object] = (),
         max_response_bytes: int = 64 * 2**20,
         shared_limit: SharedLimit | None = None,
     ) -> None:
@@ -102,7 +105,9 @@ class AsyncClient(AnyEndpoint):
         own = checked_headers(headers)
         bounds = _timeouts(timeout) or Timeouts()
         policy = RetryPolicy() if retries is None else RetryPolicy.of(retries)
-        state = SharedState.over(_transport(transport, limits, proxy), base=base, max_response_bytes=limit)
+        state = SharedState.over(
+            _transport(transport, limits, proxy), base=base, max_response_bytes=limit, observers=observers
+        )
         state.share(shared_limit)
         self._owner: AsyncClient | None = None
         self._sender = Sender(

@@ -8,6 +8,20 @@ from msgspec import Struct
 T = TypeVar("T")
 
 
+class RateLimit(Struct, frozen=True, kw_only=True):
+    """What an answer says of the limit of its key and endpoint group.
+
+    Attributes:
+        limit: Requests of a whole window, where that is said.
+        remaining: Requests that are left of it.
+        reset: Seconds from the answer until there are more, where that is said.
+    """
+
+    limit: int | None
+    remaining: int
+    reset: float | None
+
+
 class APIResponse(Struct, Generic[T], frozen=True, kw_only=True):
     """What ``client.request`` returns.
 
@@ -22,6 +36,7 @@ class APIResponse(Struct, Generic[T], frozen=True, kw_only=True):
         elapsed: Seconds from the call to its decoded answer, waits included.
         idempotency_key: The key that was sent with a write.
         replayed: The server had done this write before and repeated its first answer.
+        rate_limit: What is left of the quota, where the answer says so.
     """
 
     data: T
@@ -34,6 +49,7 @@ class APIResponse(Struct, Generic[T], frozen=True, kw_only=True):
     elapsed: float
     idempotency_key: str | None
     replayed: bool
+    rate_limit: RateLimit | None = None
 
     # The platform may send any JSON value as either.
     @property

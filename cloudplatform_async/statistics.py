@@ -1,6 +1,10 @@
 """What a client has done and is doing, as one snapshot."""
 
+from collections.abc import Mapping
+
 from msgspec import Struct
+
+from cloudplatform_async.responses import RateLimit
 
 
 class ClientStatistics(Struct, frozen=True, kw_only=True):
@@ -14,6 +18,7 @@ class ClientStatistics(Struct, frozen=True, kw_only=True):
         retries: Requests sent beyond the first of their call.
         throttled: Answers with status 429.
         replayed: Writes that the server answered from its memory of the idempotency key.
+        limits: What the latest answer of each endpoint group said of its limit.
     """
 
     connections: int | None
@@ -23,3 +28,4 @@ class ClientStatistics(Struct, frozen=True, kw_only=True):
     retries: int
     throttled: int
     replayed: int
+    limits: Mapping[str, RateLimit]

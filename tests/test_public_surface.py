@@ -66,6 +66,7 @@ PUBLIC = [
     "Projects",
     "Query",
     "QueryValue",
+    "RateLimit",
     "RateLimitError",
     "RecordBatches",
     "ResponseDecodeError",

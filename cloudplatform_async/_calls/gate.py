@@ -7,10 +7,11 @@ from msgspec import Struct, field
 
 from cloudplatform_async._calls.progress import Progress
 from cloudplatform_async._protocol.pacing import Pace
-from cloudplatform_async._protocol.rate_limits import exhausted
+from cloudplatform_async._protocol.rate_limits import rate_limit_of
 from cloudplatform_async._protocol.responses import Answer
 from cloudplatform_async._protocol.retries import Failure, backoff, honoured_wait
 from cloudplatform_async.errors import RateLimitError
+from cloudplatform_async.responses import RateLimit
 
 HELD_BACK = "held_back"
 """Code of the error of a call that the client itself did not let go."""
@@ -131,19 +132,30 @@ class Gate:
         lane = self._find(flight)
         return lane is None or (lane is flight.lane and not lane.pace.closure(flight.clock.monotonic()))
 
-    def learn(self, flight: Progress, outcome: Answer | Failure) -> None:
-        """Take in what the server answered to a call: only a 429 closes its group."""
+    def closure(self, flight: Progress) -> float:
+        """Tell for how many seconds the group of a call is closed."""
+        lane = self._find(flight)
+        return 0.0 if lane is None else lane.pace.closure(flight.clock.monotonic())
+
+    def learn(self, flight: Progress, outcome: Answer | Failure) -> RateLimit | None:
+        """Take in what the server answered to a call: only a 429 closes its group.
+
+        Returns:
+            What a success says of the limit.
+        """
         now = flight.clock.monotonic()
         if isinstance(outcome, Failure):
             if outcome.error.status_code == 429:
                 self._refuse(flight, now, honoured_wait(outcome.error))
-            return
+            return None
         if lane := self._find(flight):
             lane.pace.deliver()
-        found = exhausted(outcome.headers, flight.clock.wall())
-        if found is not None and 0 < found.reset <= flight.policy.max_retry_after:
-            spacing = found.reset / found.limit if found.limit else flight.policy.base
-            self._open(flight).pace.be_cautious(now, found.reset, spacing)
+        said = rate_limit_of(outcome.headers, flight.clock.wall())
+        reset = 0.0 if said is None or said.remaining else said.reset or 0.0
+        if said is not None and 0 < reset <= flight.policy.max_retry_after:
+            spacing = reset / said.limit if said.limit else flight.policy.base
+            self._open(flight).pace.be_cautious(now, reset, spacing)
+        return said
 
     def _refuse(self, flight: Progress, now: float, seconds: float | None) -> None:
         """Close a lane for as long as the server says, else once for all calls that were refused together."""

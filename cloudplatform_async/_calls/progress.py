@@ -7,6 +7,7 @@ import anyio
 from msgspec import Struct
 from msgspec.structs import replace
 
+from cloudplatform_async._calls.watch import Watch
 from cloudplatform_async._connections.connection import Lease
 from cloudplatform_async._protocol.budget import RetryBudget, cost_of
 from cloudplatform_async._protocol.calls import Call
@@ -14,6 +15,7 @@ from cloudplatform_async._protocol.idempotency import is_write
 from cloudplatform_async._protocol.retries import Failure, Stop, Wait, decide, whole_outcome
 from cloudplatform_async._runtime.clock import Clock
 from cloudplatform_async.errors import CloudPlatformError, Outcome
+from cloudplatform_async.responses import RateLimit
 from cloudplatform_async.settings import RetryPolicy, Timeouts
 
 _BUDGET_SPENT = "Not tried again: the client's retry budget is spent, as in an outage."
@@ -37,6 +39,8 @@ class Progress(Struct, eq=False, kw_only=True):
         failures: Of the attempts so far.
         departed: When its last request was let go, in monotonic seconds.
         spent: What its failures took from the budget.
+        rate_limit: What its answer said of the limit.
+        watch: Told of its steps, where somebody looks.
         wants_fresh: The last attempt broke on a connection that was kept; the next must not meet another.
     """
 
@@ -54,6 +58,8 @@ class Progress(Struct, eq=False, kw_only=True):
     failures: tuple[Failure, ...] = ()
     departed: float = -inf
     spent: float = 0.0
+    rate_limit: RateLimit | None = None
+    watch: Watch | None = None
     wants_fresh: bool = False
     _lease: Lease | None = None
     _retries: int = 0
@@ -87,6 +93,8 @@ class Progress(Struct, eq=False, kw_only=True):
         self.departed = self.clock.monotonic()
         self.attempts += 1
         self._lease = lease
+        if self.watch is not None:
+            lease.enter = self.watch.enter
 
     def end_attempt(self, *, broken: bool) -> None:
         """Take in that an attempt came to an answer, or that its connection broke."""
@@ -132,6 +140,12 @@ class Progress(Struct, eq=False, kw_only=True):
         last = self.failures[-1]
         last.error.add_note(_BUDGET_SPENT)
         return replace(last, wait=None)
+
+    @property
+    def interrupted_outcome(self) -> Outcome:
+        """What became of a call that ends now without an answer or an error of its own."""
+        under_way: Outcome = "unknown" if self._lease is not None and self._lease.sent else "not_sent"
+        return whole_outcome([*(failure.error.outcome for failure in self.failures), under_way])
 
     def sign(self, error: CloudPlatformError) -> None:
         """Write on an error what is known about the whole call."""

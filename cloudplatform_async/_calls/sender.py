@@ -1,10 +1,12 @@
 """The order of things for one call; nothing else knows it."""
 
 import os
+import sys
 from collections.abc import Mapping
 from functools import partial
+from logging import DEBUG
 from math import inf
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from uuid import uuid4
 
 import httpx
@@ -15,6 +17,7 @@ from cloudplatform_async._calls.failures import failure_of, refusal
 from cloudplatform_async._calls.messages import Messages
 from cloudplatform_async._calls.progress import Progress
 from cloudplatform_async._calls.state import SharedState
+from cloudplatform_async._calls.watch import Watch
 from cloudplatform_async._connections.connection import Lease
 from cloudplatform_async._connections.messages import RawHeaders
 from cloudplatform_async._oauth.authentication import Authentication
@@ -32,6 +35,7 @@ from cloudplatform_async.errors import (
     RateLimitError,
     ResponseDecodeError,
 )
+from cloudplatform_async.observability.logging import LOGGER
 from cloudplatform_async.responses import APIResponse
 from cloudplatform_async.settings import RetryPolicy, Timeouts
 
@@ -76,8 +80,13 @@ class Sender(Struct, eq=False, kw_only=True):
             request_id=self.messages.request_id_of(call) or os.urandom(16).hex(),
         )
         self.state.counters.in_flight += 1
+        if self.state.dispatch.handlers or LOGGER.isEnabledFor(DEBUG):
+            progress.watch = self._watch(progress)
+            progress.watch.call_started()
+        response: APIResponse[T] | None = None
+        error_of_theirs: BaseException | None = None
         try:
-            return self._response(progress, call, await self._settled(progress, now))
+            response = self._response(progress, call, await self._settled(progress, now))
         except CloudPlatformError as error:
             progress.sign(error)
             raise
@@ -85,7 +94,19 @@ class Sender(Struct, eq=False, kw_only=True):
             error_of_theirs = raised.error
         finally:
             self.state.counters.in_flight -= 1
-        raise error_of_theirs  # here, so that it has no other context than its own
+            if progress.watch is not None:
+                raised_now = error_of_theirs or sys.exception()
+                interrupted = progress.interrupted_outcome
+                progress.watch.finished(progress.attempts, response, raised_now, interrupted)
+        if error_of_theirs is not None:
+            raise error_of_theirs  # here, so that it has no other context than its own
+        return cast("APIResponse[T]", response)
+
+    def _watch(self, progress: Progress) -> Watch:
+        """See a call as its observers do; of one that nobody watches, only what is rare is told."""
+        return progress.watch or Watch(
+            self.state.dispatch, progress.call, progress.request_id, progress.clock
+        )
 
     async def _settled(self, progress: Progress, now: float) -> Answer:
         """Attempt the call until it succeeds, its deadline passes, or nothing more is worth trying."""
@@ -98,9 +119,10 @@ class Sender(Struct, eq=False, kw_only=True):
                 from cloudplatform_async._calls.attempts import until_settled
 
                 failure, outcome = outcome, None
+                sleep = progress.clock.sleep if progress.watch is None else progress.watch.sleep
                 if failure.wait:
-                    await progress.clock.sleep(failure.wait)
-                outcome = await until_settled(partial(self._attempt, progress), progress.clock.sleep)
+                    await sleep(failure.wait)
+                outcome = await until_settled(partial(self._attempt, progress), sleep)
         if outcome is None:
             raise self._interrupted(progress) from progress.last_error
         if isinstance(outcome, Failure):
@@ -126,7 +148,10 @@ class Sender(Struct, eq=False, kw_only=True):
             return outcome
         if was_deleted(progress.call.method, outcome.error, progress.outcome):
             return Answer(204, {}, b"")
-        return progress.settle(outcome, self.state.budget)
+        failure = progress.settle(outcome, self.state.budget)
+        if failure.wait is not None:
+            self._watch(progress).retry_scheduled(progress.attempts, failure.error, failure.wait)
+        return failure
 
     async def _sent(self, progress: Progress) -> Answer | Failure:
         """Acquire a connection, pass the gate, put credentials on, send, and judge what comes back.
@@ -134,9 +159,11 @@ class Sender(Struct, eq=False, kw_only=True):
         What has to wait at the gate or for credentials lets go of the connection meanwhile: others may
         need it, the token's own request first of all.
         """
-        gate, scope = self.state.gate, progress.call.scope
+        gate, scope, watch = self.state.gate, progress.call.scope, progress.watch
         credentials: RawHeaders | None = None
         while True:
+            if watch is not None:
+                watch.enter("queue")
             try:
                 lease = await self.state.connections.acquire(
                     progress.timeouts.pool, fresh=progress.wants_fresh
@@ -152,11 +179,15 @@ class Sender(Struct, eq=False, kw_only=True):
                         break
             finally:
                 await lease.release()
+            if watch is not None:
+                watch.enter("token")
             credentials = await self.authentication.headers(scope)
             progress.identity = self.authentication.identity_of(credentials)
+            if watch is not None:
+                watch.enter("rate_limit")
             if await gate.enter(progress):  # they may have changed meanwhile
                 credentials = await self.authentication.headers(scope)
-        gate.learn(progress, outcome)
+        self._learn(progress, outcome)
         return await self._renewed(progress, outcome, credentials)
 
     async def _exchanged(self, progress: Progress, lease: Lease, credentials: RawHeaders) -> Answer | Failure:
@@ -164,17 +195,42 @@ class Sender(Struct, eq=False, kw_only=True):
         self.state.counters.attempts += 1
         self.state.counters.retries += progress.attempts > 0
         progress.begin_attempt(lease)
+        watch = progress.watch
+        outcome: Answer | Failure | None = None  # as long as it is under way
+        if watch is not None:
+            credentials = (*credentials, *watch.attempt_started(progress.attempts, self.messages.base))
         request = self.messages.request(progress, credentials)
         try:
             response = await lease.exchange(request, self.messages.packed_limit)
         except httpx.TransportError as error:
             progress.end_attempt(broken=True)
-            return failure_of(error, self.messages.base.origin)
-        progress.end_attempt(broken=False)
-        answer = self.messages.answer(response)
+            outcome = failure_of(error, self.messages.base.origin)
+            return outcome
+        else:
+            progress.end_attempt(broken=False)
+            outcome = self._judged(progress, self.messages.answer(response), credentials)
+            return outcome
+        finally:
+            if watch is not None:
+                watch.attempt_finished(progress.attempts, outcome, self.state.connections.count()[0])
+
+    def _judged(self, progress: Progress, answer: Answer, credentials: RawHeaders) -> Answer | Failure:
+        """Take an answer for a success or a failure, and tell of an endpoint that will go."""
+        if "deprecation" in answer.headers or "sunset" in answer.headers:
+            self._watch(progress).deprecated(answer.headers, self.state.deprecated)
         if 200 <= answer.status < 300:
             return answer
         return refusal(answer, progress.clock, self._secrets(progress, credentials))
+
+    def _learn(self, progress: Progress, outcome: Answer | Failure) -> None:
+        """Let the gate learn from an outcome, and keep and tell what it has learnt."""
+        said = progress.rate_limit = self.state.gate.learn(progress, outcome)
+        if said is not None:
+            self.state.limits[progress.call.group] = said
+        if isinstance(outcome, Failure) and outcome.error.status_code == 429:
+            self._watch(progress).rate_limited(self.state.gate.closure(progress))
+        if (seconds := self.authentication.news()) is not None:
+            self._watch(progress).token_refreshed(seconds)
 
     def _secrets(self, progress: Progress, credentials: RawHeaders) -> tuple[str, ...]:
         """Collect what an error must not repeat: credentials, and header values of the user."""
@@ -201,6 +257,8 @@ class Sender(Struct, eq=False, kw_only=True):
     def _response(self, progress: Progress, call: Call[T], answer: Answer) -> APIResponse[T]:
         """Decode a success."""
         self.state.budget.succeed(progress.spent)
+        if progress.watch is not None:
+            progress.watch.enter("decode")
         replayed = answer.headers.get("idempotency-replayed", "").lower() == "true"
         self.state.counters.replayed += replayed
         data, meta = _decoded(call, answer)
@@ -214,6 +272,7 @@ class Sender(Struct, eq=False, kw_only=True):
             elapsed=progress.clock.monotonic() - progress.started,
             idempotency_key=progress.key,
             replayed=replayed,
+            rate_limit=progress.rate_limit,
         )
 
 

@@ -1,6 +1,6 @@
 """What a client and all of its views share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from importlib import import_module
 from types import TracebackType
@@ -18,6 +18,9 @@ from cloudplatform_async._protocol.rate_limits import SharedLimit
 from cloudplatform_async._runtime.background import Background
 from cloudplatform_async._runtime.event_loop import close_in, current_clock, current_event_loop, has_ended
 from cloudplatform_async.errors import ClientStateError
+from cloudplatform_async.observability.dispatch import Dispatch
+from cloudplatform_async.observability.logging import follow_environment
+from cloudplatform_async.responses import RateLimit
 from cloudplatform_async.settings import BaseURL
 from cloudplatform_async.statistics import ClientStatistics
 
@@ -73,11 +76,17 @@ class SharedState(Struct, eq=False, kw_only=True):
         connections: Owned: closed with the state.
         max_response_bytes: Most bytes of a body.
         shared_turns: At a limit that other processes share, if there is one.
+        dispatch: Who is told of what happens.
+        limits: What the latest answer of each group said of its limit.
+        deprecated: Endpoints whose end was told.
     """
 
     base: BaseURL
     connections: Connections
     max_response_bytes: int
+    dispatch: Dispatch = field(default_factory=Dispatch)
+    limits: dict[str, RateLimit] = field(default_factory=dict[str, RateLimit])
+    deprecated: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
     background: Background = field(default_factory=Background)
     gate: Gate = field(default_factory=Gate)
     budget: RetryBudget = field(default_factory=RetryBudget)
@@ -91,11 +100,22 @@ class SharedState(Struct, eq=False, kw_only=True):
 
     @classmethod
     def over(
-        cls, transport: httpx.AsyncBaseTransport, *, base: BaseURL, max_response_bytes: int
+        cls,
+        transport: httpx.AsyncBaseTransport,
+        *,
+        base: BaseURL,
+        max_response_bytes: int,
+        observers: Iterable[object] = (),
     ) -> "SharedState":
         """Open a house over a transport, which may be the user's own."""
         _load()
-        return cls(base=base, connections=connections_of(transport), max_response_bytes=max_response_bytes)
+        follow_environment()
+        return cls(
+            base=base,
+            connections=connections_of(transport),
+            max_response_bytes=max_response_bytes,
+            dispatch=Dispatch(observers),
+        )
 
     def share(self, limit: SharedLimit | None) -> None:
         """Keep a limit with other processes too."""
@@ -143,6 +163,7 @@ class SharedState(Struct, eq=False, kw_only=True):
             retries=self.counters.retries,
             throttled=self.counters.throttled,
             replayed=self.counters.replayed,
+            limits=dict(self.limits),
         )
 
     def call_scope(self, deadline: float) -> "CallScope":

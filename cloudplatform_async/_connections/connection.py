@@ -1,12 +1,15 @@
 """What every kind of connection does, and what whoever hands them out does: the two verbs."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import NamedTuple
 
 import httpx
 
 from cloudplatform_async._connections.messages import Origin, Request, Response
+
+Enter = Callable[[str], None]
+"""Told that a part of a call begins, by its name."""
 
 
 class Connection(ABC):
@@ -18,9 +21,10 @@ class Connection(ABC):
         used: It has carried a request to the beginning of its answer.
         sent: The first byte of the request under way may have left.
         is_reusable: The last answer was read to its end, and both sides keep the connection.
+        enter: Told which part of an exchange begins, where somebody looks: ``"wait"`` after ``"send"``.
     """
 
-    __slots__ = ("idle_since", "is_reusable", "origin", "sent", "used")
+    __slots__ = ("enter", "idle_since", "is_reusable", "origin", "sent", "used")
 
     def __init__(self, origin: Origin) -> None:
         self.origin = origin
@@ -28,6 +32,7 @@ class Connection(ABC):
         self.used = False
         self.sent = False
         self.is_reusable = False
+        self.enter: Enter | None = None
 
     @abstractmethod
     async def open(self, request: Request) -> None:
@@ -88,10 +93,12 @@ class Lease(ABC):
     Attributes:
         sent: The first byte of the last request may have left.
         reused: Its connection had carried an earlier request.
+        enter: Told which part of the exchange begins, where somebody looks.
     """
 
     sent: bool
     reused: bool
+    enter: Enter | None
 
     @abstractmethod
     async def exchange(self, request: Request, limit: int) -> Response:

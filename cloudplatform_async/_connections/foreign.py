@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 
-from cloudplatform_async._connections.connection import Connections, Lease
+from cloudplatform_async._connections.connection import Connections, Enter, Lease
 from cloudplatform_async._connections.messages import Request, Response, httpx_request
 from cloudplatform_async._connections.transport import PooledTransport
 from cloudplatform_async._runtime.raised import RaisedByUser
@@ -72,17 +72,22 @@ class ForeignConnections(Connections):
 
 
 class _ForeignLease(Lease):
-    __slots__ = ("_library", "_transport", "reused", "sent")
+    __slots__ = ("_library", "_transport", "enter", "reused", "sent")
 
     def __init__(self, transport: Any, library: ModuleType) -> None:
         self._transport = transport
         self._library = library
         self.sent = self.reused = False
+        self.enter: Enter | None = None
 
     async def exchange(self, request: Request, limit: int) -> Response:
+        if self.enter is not None:
+            self.enter("wait")
         self.sent = True  # of another's transport nothing is certain once it has a request
         try:
             response = await self._transport.handle_async_request(httpx_request(request, self._library))
+            if self.enter is not None:
+                self.enter("read")
             return Response(response.status_code, response.headers.raw, await self._body(response, limit))
         except self._library.TransportError as error:
             failure = _httpx_error(error)

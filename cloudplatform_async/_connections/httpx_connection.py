@@ -141,6 +141,8 @@ class HttpxConnection(Connection):
             if isinstance(value, httpcore.AsyncNetworkStream):
                 self._stream = value
             elif request is not None and request.method != b"CONNECT":
+                if self.enter is not None and event.endswith("headers.started"):
+                    self.enter("wait" if "receive" in event else "send")
                 self.sent = True
                 if self._scope is not None:
                     self._scope.deadline = inf

@@ -76,12 +76,16 @@ class NativeConnection(Connection, asyncio.Protocol):
         if self._error is not None or transport is None:
             raise self._failure()
         self.sent = True
+        if self.enter is not None:
+            self.enter("send")
         if isinstance(body, bytes) and len(body) <= _PIECE:
             transport.write(head + body if body else head)
             is_whole = True
         else:
             transport.write(head)
             is_whole = await self._upload(transport, request)
+        if self.enter is not None:
+            self.enter("wait")
         self._read_timeout = request.timeouts.read
         while reader.response is None:
             await self._wait(self._read_timeout, httpx.ReadTimeout)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import httpx
 
-from cloudplatform_async._connections.connection import Connection, Connections, Lease, Route
+from cloudplatform_async._connections.connection import Connection, Connections, Enter, Lease, Route
 from cloudplatform_async._connections.exceptions import TransportClosedError
 from cloudplatform_async._connections.messages import Origin, Request, Response
 from cloudplatform_async._connections.permits import Permits
@@ -173,7 +173,7 @@ class Pool(Connections):
 class PooledLease(Lease):
     """A permit of a pool, and the connection that was found for it."""
 
-    __slots__ = ("_connection", "_fresh", "_permits", "_pool", "_route", "reused", "sent")
+    __slots__ = ("_connection", "_fresh", "_permits", "_pool", "_route", "enter", "reused", "sent")
 
     def __init__(self, pool: Pool, permits: Permits, *, fresh: bool) -> None:
         self._pool = pool
@@ -182,9 +182,12 @@ class PooledLease(Lease):
         self._route: Route | None = None
         self._connection: Connection | None = None
         self.sent = self.reused = False
+        self.enter: Enter | None = None
 
     async def exchange(self, request: Request, limit: int) -> Response:
         response = await self.open(request)
+        if self.enter is not None:
+            self.enter("read")
         chunks: list[bytes] = []
         size = 0
         while size <= limit and (chunk := await self.read()):
@@ -198,9 +201,11 @@ class PooledLease(Lease):
         self.sent = self.reused = False
         self._route, connection = await self._pool.check_out(request.origin, fresh=self._fresh)
         self._connection = connection
-        self.reused = connection.used
+        self.reused, connection.enter = connection.used, self.enter
         try:
             if not connection.used:
+                if self.enter is not None:
+                    self.enter("connect")
                 await connection.open(request)
             return await connection.send(request)
         except httpx.TransportError as error:

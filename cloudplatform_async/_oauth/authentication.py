@@ -91,6 +91,14 @@ class Authentication:
         holder = self.credentials.access_token
         return holder.slot if isinstance(holder, OAuth) else None
 
+    def news(self) -> float | None:
+        """Tell once for how many seconds the token was refreshed, where it was since the last time."""
+        holder = self.credentials.access_token
+        if not isinstance(holder, OAuth) or holder.slot.news is None:
+            return None
+        seconds, holder.slot.news = holder.slot.news, None
+        return seconds
+
     async def headers(self, scope: str | None) -> RawHeaders:
         """Give the headers of one attempt, asking the user's functions afresh.
 

@@ -113,7 +113,7 @@ class TokenKeeper(Struct, frozen=True, eq=False):
         return job
 
     async def _refresh(self, oauth: OAuth) -> AccessToken | Refusal:
-        slot = oauth.slot
+        slot, began = oauth.slot, CLOCK.get().monotonic()
         try:
             token = slot.unannounced or await self._grant(oauth)
         except TokenRefreshError as error:
@@ -122,6 +122,7 @@ class TokenKeeper(Struct, frozen=True, eq=False):
         slot.refusal = None
         await _announce(oauth)
         slot.token, slot.unannounced = token, None
+        slot.news = CLOCK.get().monotonic() - began
         return token
 
     async def _grant(self, oauth: OAuth) -> AccessToken:

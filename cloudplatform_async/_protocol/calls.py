@@ -10,6 +10,8 @@ from cloudplatform_async.settings import Timeouts
 
 T = TypeVar("T")
 
+_WORDS = frozenset({"runs", "cancel", "rotate", "deliveries", "redeliver"})
+
 Decode = Callable[[Answer], tuple[T, Mapping[str, Any]]]
 """From a success to what was asked for, and what stood beside it."""
 
@@ -51,3 +53,12 @@ def target_of(path: str, query: str) -> str:
 def group_of(path: str) -> str:
     """Name the endpoint group of a path: its first segment (API contract §7)."""
     return path.split("/", 2)[1].partition("?")[0]
+
+
+def path_template(target: str) -> str:
+    """Write a target's path with ``{id}`` in place of whatever is no word of the platform's.
+
+    The group, which is the first segment, stays as it is; a query goes. So it has few values, and no id.
+    """
+    first, *others = target.partition("?")[0].removeprefix("/").split("/")
+    return "/".join(["", first, *(segment if segment in _WORDS else "{id}" for segment in others)])

@@ -25,7 +25,7 @@ _CONTROL = r"[\x00-\x1f\x7f-\x9f]"
 _STRAY_PERCENT = r"%(?![0-9A-Fa-f]{2})"
 _NAME = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"  # RFC 9110 §5.6.2
 _FIELD_VALUE = r"[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?|"  # RFC 9110 §5.5, ASCII only
-_OWN_HEADERS = frozenset(
+OWN_HEADERS = frozenset(
     {
         "authorization",
         "x-api-key",
@@ -264,7 +264,7 @@ def checked_headers(headers: Mapping[str, str] | None) -> tuple[tuple[str, str],
 def _header(name: object, value: object) -> tuple[str, str]:
     if not isinstance(name, str) or not re.fullmatch(_NAME, name):
         raise InvalidRequestError(f"{name!r} is not a header name.")
-    if name.lower() in _OWN_HEADERS:
+    if name.lower() in OWN_HEADERS:
         raise InvalidRequestError(f"The header {name!r} is the client's own; see the option that sets it.")
     if not isinstance(value, str) or not re.fullmatch(_FIELD_VALUE, value):
         # The value may be a secret: it is not shown.

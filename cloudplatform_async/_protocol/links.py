@@ -15,12 +15,17 @@ _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 def next_in_header(header: str) -> str | None:
     """Find the target of ``rel="next"`` in a ``Link`` header; a malformed header has none."""
+    return target_in_header(header, "next")
+
+
+def target_in_header(header: str, relation: str) -> str | None:
+    """Find the target of a relation, in lower case, in a ``Link`` header; a malformed header has none."""
     position, found = 0, None
     while position < len(header):
         link = re.compile(_LINK).match(header, position)
         if link is None:
             return None
-        if "next" in _relations(link[2]):
+        if relation in _relations(link[2]):
             found = found or link[1]
         position = link.end()
     return found

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Protocol
 
-from msgspec import Struct
+from cloudplatform_async.responses import RateLimit
 
 _NUMBER = r"[0-9]+(?:\.[0-9]+)?"
 _VALUE = r"[A-Z][a-z]+, [^,]+|[^, \t][^,]*"  # the comma of a date separates nothing
@@ -83,20 +83,8 @@ def _timestamp(match: re.Match[str], now: float) -> float | None:
         return None
 
 
-class Exhausted(Struct, frozen=True):
-    """A limit of which nothing remains.
-
-    Attributes:
-        reset: Seconds from the answer until there is something again.
-        limit: Requests of a whole window, where that is said.
-    """
-
-    reset: float
-    limit: float | None
-
-
-def exhausted(headers: Mapping[str, str], now: float) -> Exhausted | None:
-    """Read from ``RateLimit-*`` or ``X-RateLimit-*`` that a limit is used up, and until when.
+def rate_limit_of(headers: Mapping[str, str], now: float) -> RateLimit | None:
+    """Read from ``RateLimit-*`` or ``X-RateLimit-*`` what is left of a limit, and until when.
 
     A reset is a number of seconds, or a moment: an HTTP date, or seconds or milliseconds since the epoch.
     A moment is reckoned from the answer's own ``Date`` (API contract §7).
@@ -105,23 +93,26 @@ def exhausted(headers: Mapping[str, str], now: float) -> Exhausted | None:
         headers: Headers of the answer by lower-case name.
         now: Wall-clock seconds since the epoch, used where the answer has no ``Date`` of its own.
     """
-    for prefix in _PREFIXES:
-        if _first(headers.get(prefix + "remaining")) == 0:
+    found: RateLimit | None = None
+    for prefix in _PREFIXES:  # of several limits, the one that is nearest to its end
+        remaining = _first(headers.get(prefix + "remaining"))
+        if remaining is not None and (found is None or remaining < found.remaining):
+            limit = _first(headers.get(prefix + "limit"))
             reset = _reset(headers.get(prefix + "reset", ""), headers, now)
-            return Exhausted(reset, _first(headers.get(prefix + "limit")) or None)
-    return None
+            found = RateLimit(limit=int(limit) if limit else None, remaining=int(remaining), reset=reset)
+    return found
 
 
 def exhausted_for(headers: Mapping[str, str], now: float) -> float | None:
     """Read for how many seconds a limit is used up; 0 where it is not said, ``None`` where it is not."""
-    found = exhausted(headers, now)
-    return None if found is None else found.reset
+    found = rate_limit_of(headers, now)
+    return None if found is None or found.remaining else found.reset or 0.0
 
 
-def _reset(text: str, headers: Mapping[str, str], now: float) -> float:
+def _reset(text: str, headers: Mapping[str, str], now: float) -> float | None:
     number = _amount(text.strip(_BLANKS))
     if number is None:
-        return _wait(text, headers, now) or 0.0
+        return _wait(text, headers, now)
     if number < _EPOCH_LIKE:
         return number
     moment = number / 1000 if number >= _MILLISECONDS_LIKE else number

@@ -1,7 +1,7 @@
 """The blocking client: one `AsyncClient` behind a portal, with the same names and no `await`."""
 
 import warnings
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from os import PathLike
 from types import TracebackType
@@ -21,6 +21,7 @@ from cloudplatform_async import (
     PoolLimits,
     Query,
     RetryPolicy,
+    SharedLimit,
     Timeouts,
     TokenSource,
 )
@@ -71,7 +72,9 @@ class Client:
         proxy: str | httpx.URL | None = None,
         headers: Mapping[str, str] | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
+        observers: Sequence[object] = (),
         max_response_bytes: int = 64 * 2**20,
+        shared_limit: SharedLimit | None = None,
     ) -> None:
         client = AsyncClient(
             api_key=api_key,
@@ -84,7 +87,9 @@ class Client:
             proxy=proxy,
             headers=headers,
             transport=transport,
+            observers=observers,
             max_response_bytes=max_response_bytes,
+            shared_limit=shared_limit,
         )
         self._is_view = False
         self._move_in(client, Portal())

@@ -90,6 +90,6 @@ def _announce(sandbox: "Sandbox") -> None:
 def _log_to_stderr() -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
-    logger = logging.getLogger("cloudplatform_async.sandbox")
+    logger = logging.getLogger("cloudplatform_sandbox")
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)

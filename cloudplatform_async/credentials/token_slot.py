@@ -65,15 +65,17 @@ class TokenSlot:
         refresh_token: The newest one, where it was rotated.
         unannounced: Serves as soon as ``on_rotate`` has taken the refresh token that came with it.
         refusal: The last failure, until a refresh succeeds.
+        news: Seconds that the last refresh took, until a call has told of it.
     """
 
-    __slots__ = ("__weakref__", "refresh_token", "refusal", "token", "unannounced")
+    __slots__ = ("__weakref__", "news", "refresh_token", "refusal", "token", "unannounced")
 
     def __init__(self) -> None:
         self.token: AccessToken | None = None
         self.refresh_token: Secret | None = None
         self.unannounced: AccessToken | None = None
         self.refusal: Refusal | None = None
+        self.news: float | None = None
 
     def __repr__(self) -> str:
         return "TokenSlot(***)"

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cloudplatform_async._protocol.rate_limits import Exhausted, exhausted, exhausted_for, retry_after
+from cloudplatform_async._protocol.rate_limits import exhausted_for, rate_limit_of, retry_after
+from cloudplatform_async.responses import RateLimit
 
 NOW = datetime(2026, 11, 6, 8, 49, 37, tzinfo=UTC)
 LATER = {  # 23 s after NOW in the three forms of RFC 9110 §5.6.7
@@ -246,16 +247,16 @@ def test_a_reset_is_reckoned_on_the_servers_clock(reset: str, date: str | None, 
     """Seconds, or a moment in seconds, milliseconds or as a date; ours may be an hour off."""
     skewed = NOW.timestamp() + (3600.0 if date == DATE else 0.0)
     headers = {"x-ratelimit-remaining": "0", "x-ratelimit-reset": reset, "x-ratelimit-limit": "60"}
-    found = exhausted({**headers, **({} if date is None else {"date": date})}, skewed)
+    found = rate_limit_of({**headers, **({} if date is None else {"date": date})}, skewed)
     assert found is not None
-    assert (found.reset, found.limit) == (pytest.approx(seconds, abs=1e-3), 60.0)
+    assert (found.reset or 0.0, found.limit) == (pytest.approx(seconds, abs=1e-3), 60)
 
 
 @pytest.mark.parametrize("limit", ["100, 100;w=60", "100;w=60", " 100 "])
 def test_a_limit_with_its_window_is_read(limit: str) -> None:
     """The first of a list is the one in force."""
-    found = exhausted({"ratelimit-limit": limit, "ratelimit-remaining": "0", "ratelimit-reset": "5"}, 0.0)
-    assert found == Exhausted(5.0, 100.0)
+    headers = {"ratelimit-limit": limit, "ratelimit-remaining": "7", "ratelimit-reset": "5"}
+    assert rate_limit_of(headers, 0.0) == RateLimit(limit=100, remaining=7, reset=5.0)
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from cloudplatform_async.sandbox.serving.records import (
     readable_headers,
 )
 
-LOGGER = logging.getLogger("cloudplatform_async.sandbox")
+LOGGER = logging.getLogger("cloudplatform_sandbox")
 
 
 class Front:

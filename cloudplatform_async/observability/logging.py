@@ -1,0 +1,74 @@
+"""Log lines for what happens in calls: one logger of the standard library, fields by an allow-list."""
+
+import logging
+import os
+import sys
+
+from msgspec.structs import asdict
+
+from cloudplatform_async.observability.events import (
+    CallEvent,
+    CallFinished,
+    EndpointDeprecated,
+    RateLimited,
+    RetryScheduled,
+    TokenRefreshed,
+)
+
+LOGGER = logging.getLogger("cloudplatform_async")
+LOGGER.addHandler(logging.NullHandler())
+
+_LEVELS: dict[type[CallEvent], int] = {
+    CallFinished: logging.DEBUG,
+    TokenRefreshed: logging.INFO,
+    RetryScheduled: logging.WARNING,
+    RateLimited: logging.WARNING,
+    EndpointDeprecated: logging.WARNING,
+}
+_TEXTS: dict[type[CallEvent], str] = {
+    CallFinished: "%(method)s %(path_template)s: %(outcome)s%(status)s after %(elapsed).3f s, "
+    "%(attempts)d sent",
+    TokenRefreshed: "the access token was replaced for %(method)s %(path_template)s in %(elapsed).3f s",
+    RetryScheduled: "%(method)s %(path_template)s: attempt %(attempt)d met %(cause)s%(status)s, "
+    "again in %(delay).3f s",
+    RateLimited: "%(group)s: the rate limit was met by %(method)s %(path_template)s, "
+    "the whole group waits for %(seconds).3f s",
+    EndpointDeprecated: "%(method)s %(path_template)s is deprecated since %(since)s, "
+    "ends on %(sunset)s, see %(link)s",
+}
+
+
+def wants(level: int) -> bool:
+    """Tell whether anybody would see a line of this level, as things stand now."""
+    return LOGGER.isEnabledFor(level)
+
+
+def log(event: CallEvent) -> None:
+    """Write the line of an event, if there is one; its fields come along as ``extra=``."""
+    level = _LEVELS.get(type(event))
+    if level is None or not LOGGER.isEnabledFor(level):
+        return
+    fields = asdict(event)
+    status = fields.get("status_code")
+    shown = {**fields, "status": "" if status is None else f" {status}"}
+    LOGGER.log(level, _TEXTS[type(event)], shown, extra=fields)
+
+
+def log_observer(observer: object, method: str) -> None:
+    """Say, with the traceback that is being handled, that an observer raised."""
+    LOGGER.exception(
+        "the observer %s raised in %s; it will not be said again", type(observer).__name__, method
+    )
+
+
+def follow_environment() -> None:
+    """Show lines on stderr where ``CLOUD_LOG`` is ``debug`` or ``info``, for a quick look."""
+    level = {"debug": logging.DEBUG, "info": logging.INFO}.get(
+        os.environ.get("CLOUD_LOG", "").strip().lower()
+    )
+    if level is None or any(not isinstance(each, logging.NullHandler) for each in LOGGER.handlers):
+        return
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s"))
+    LOGGER.addHandler(handler)
+    LOGGER.setLevel(level)

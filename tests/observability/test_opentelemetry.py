@@ -1,0 +1,166 @@
+"""Spans and metrics equal what was expected, with OpenTelemetry's instrumentation of httpx on and off."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from opentelemetry import trace
+from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from cloudplatform_async import AsyncClient
+from cloudplatform_async.observability import OpenTelemetryObserver
+from cloudplatform_async.sandbox import Sandbox
+from cloudplatform_async.testing import no_waiting
+
+pytestmark = pytest.mark.anyio
+
+
+class Telemetry:
+    """Exporters in memory, and an observer that feeds them."""
+
+    def __init__(self) -> None:
+        self.spans = InMemorySpanExporter()
+        self.tracers = TracerProvider()
+        self.tracers.add_span_processor(SimpleSpanProcessor(self.spans))
+        self.reader = InMemoryMetricReader()
+        self.meters = MeterProvider([self.reader])
+        self.observer = OpenTelemetryObserver(self.tracers, self.meters)
+
+    def named(self) -> list[str]:
+        """Names of the spans, in the order in which they ended."""
+        return [span.name for span in self.spans.get_finished_spans()]
+
+    def metrics(self) -> dict[str, Any]:
+        """The points of each metric."""
+        data = self.reader.get_metrics_data()
+        assert data is not None
+        return {
+            metric.name: metric.data.data_points
+            for resource in data.resource_metrics
+            for scope in resource.scope_metrics
+            for metric in scope.metrics
+        }
+
+
+@pytest.fixture
+def telemetry() -> Iterator[Telemetry]:
+    """Of one test."""
+    telemetry = Telemetry()
+    yield telemetry
+    telemetry.tracers.shutdown()
+    telemetry.meters.shutdown()
+
+
+@pytest.fixture(params=[False, True], ids=["alone", "httpx-instrumented"])
+def instrumented(request: pytest.FixtureRequest, telemetry: Telemetry) -> Iterator[bool]:
+    """With the instrumentor of httpx, and without."""
+    if request.param:
+        HTTPXClientInstrumentor().instrument(tracer_provider=telemetry.tracers)
+    yield request.param
+    if request.param:
+        HTTPXClientInstrumentor().uninstrument()
+
+
+def attributes(span: ReadableSpan) -> dict[str, Any]:
+    """Those of a span, without what differs from run to run."""
+    own = dict(span.attributes or {})
+    return {name: own[name] for name in own if name not in {"cloudplatform.request_id", "server.port"}}
+
+
+@pytest.mark.usefixtures("instrumented")
+async def test_a_call_with_two_retries_is_a_span_over_three(telemetry: Telemetry) -> None:
+    """The same with httpx instrumented: no span is doubled."""
+    with Sandbox(projects=1) as sandbox, no_waiting():
+        async with AsyncClient(
+            base_url=sandbox.base_url, api_key=sandbox.api_key, observers=[telemetry.observer]
+        ) as client:
+            sandbox.faults.add(status=503, times=2)
+            await client.projects.get("prj_000001")
+            sent = [request.headers["traceparent"] for request in sandbox.requests]
+    first, second, third, call = telemetry.spans.get_finished_spans()
+    shared = {"http.request.method": "GET", "server.address": "127.0.0.1", "network.protocol.version": "1.1"}
+    failed = {"http.response.status_code": 503, "error.type": "503"}
+    assert [attributes(first), attributes(second), attributes(third)] == [
+        {**shared, **failed},
+        {**shared, **failed, "http.request.resend_count": 1},
+        {**shared, "http.response.status_code": 200, "http.request.resend_count": 2},
+    ]
+    assert (call.name, call.kind) == ("GET /projects/{id}", trace.SpanKind.INTERNAL)
+    assert attributes(call) == {
+        "cloudplatform.group": "projects",
+        "cloudplatform.attempts": 3,
+        "cloudplatform.outcome": "done",
+    }
+    for span, header in zip((first, second, third), sent, strict=True):
+        assert span.kind is trace.SpanKind.CLIENT
+        assert span.parent is not None
+        assert call.context is not None
+        assert span.context is not None
+        assert span.parent.span_id == call.context.span_id
+        assert header.split("-")[1:3] == [f"{span.context.trace_id:032x}", f"{span.context.span_id:016x}"]
+
+
+async def test_pages_fetched_ahead_are_children_of_the_readers_span(telemetry: Telemetry) -> None:
+    """Though they are fetched by tasks of their own."""
+    sandbox = Sandbox(projects=5)
+    async with AsyncClient(
+        base_url=sandbox.base_url,
+        api_key=sandbox.api_key,
+        transport=sandbox.transport(),
+        observers=[telemetry.observer],
+    ) as client:
+        tracer = telemetry.tracers.get_tracer("test")
+        with tracer.start_as_current_span("reader") as reader:
+            await client.projects.iter_all(page_size=1, ahead=3).collect()
+    calls = [span for span in telemetry.spans.get_finished_spans() if span.name == "GET /projects"]
+    assert len(calls) == 5
+    assert {span.parent.span_id if span.parent else 0 for span in calls} == {
+        reader.get_span_context().span_id
+    }
+
+
+async def test_metrics_say_how_calls_went(telemetry: Telemetry) -> None:
+    """Durations, retries, queue, connections and what is left of the limit."""
+    with Sandbox(projects=1) as sandbox, no_waiting():
+        async with AsyncClient(
+            base_url=sandbox.base_url, api_key=sandbox.api_key, observers=[telemetry.observer]
+        ) as client:
+            sandbox.faults.add(status=503, times=1)
+            await client.projects.list()
+    metrics = telemetry.metrics()
+    assert set(metrics) == {
+        "cloudplatform.client.call.duration",
+        "cloudplatform.client.connections",
+        "cloudplatform.client.queue.duration",
+        "cloudplatform.client.rate_limit.remaining",
+        "cloudplatform.client.retries",
+    }
+    (call,) = metrics["cloudplatform.client.call.duration"]
+    assert (call.count, call.attributes["cloudplatform.outcome"]) == (1, "done")
+    (retries,) = metrics["cloudplatform.client.retries"]
+    assert (retries.value, retries.attributes["error.type"]) == (1, "503")
+    assert metrics["cloudplatform.client.connections"][0].value == 1
+    assert metrics["cloudplatform.client.rate_limit.remaining"][0].value == 599
+
+
+async def test_a_failing_call_marks_its_spans(telemetry: Telemetry) -> None:
+    """With the error's class where there was no answer."""
+
+    def refuse(_: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("no")
+
+    async with AsyncClient(
+        api_key="key", transport=httpx.MockTransport(refuse), observers=[telemetry.observer], retries=0
+    ) as client:
+        with pytest.raises(Exception, match="Could not connect"):
+            await client.projects.list()
+    attempt, call = telemetry.spans.get_finished_spans()
+    assert attributes(attempt)["error.type"] == attributes(call)["error.type"] == "APIConnectionError"
+    assert {attempt.status.status_code, call.status.status_code} == {trace.StatusCode.ERROR}
+    assert attributes(call)["cloudplatform.outcome"] == "not_sent"
