@@ -29,7 +29,12 @@ TEAMS = by_filter(Shard(page_size=10), "label", ["team:red", "team:green", "team
 @pytest.fixture
 def cluster(workspace: Sandbox) -> Iterator[Any]:
     """Two worker processes on loopback, with the environment of this test."""
-    options = {"n_workers": 2, "threads_per_worker": 2, "dashboard_address": None, "host": "127.0.0.1"}
+    options = {
+        "n_workers": 2,
+        "threads_per_worker": 2,
+        "dashboard_address": "127.0.0.1:0",
+        "host": "127.0.0.1",
+    }
     with (
         distributed.LocalCluster(**options, silence_logs=50) as local,
         distributed.Client(local) as client,
