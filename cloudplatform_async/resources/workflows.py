@@ -12,7 +12,7 @@ from cloudplatform_async._protocol.conversion import payload_decoder
 from cloudplatform_async._protocol.encoding import json_body, path_of
 from cloudplatform_async._protocol.idempotency import AUTO, IdempotencyKey
 from cloudplatform_async._runtime.clock import CLOCK
-from cloudplatform_async.errors import APITimeoutError, InvalidRequestError, WorkflowFailedError
+from cloudplatform_async.errors import APITimeoutError, InvalidRequestError, Outcome, WorkflowFailedError
 from cloudplatform_async.models.workflows import RunStatus, Workflow, WorkflowRun
 from cloudplatform_async.pagination import PAGE_SIZE, Paginator
 from cloudplatform_async.resources.operations import one_page, operation, page_source, with_call_options
@@ -256,7 +256,12 @@ class Workflows:
             await clock.sleep(min(pause * clock.uniform(0.5, 1.0), left * 0.75))
             pause = min(_LONGEST_PAUSE, pause * _GROWTH)
             look = _bounded(bounds, ends - clock.monotonic())
-            run = await self.get_run(run.workflow_id, run.id, timeout=look, headers=headers)
+            try:
+                run = await self.get_run(run.workflow_id, run.id, timeout=look, headers=headers)
+            except APITimeoutError as error:
+                if ends - clock.monotonic() < _LEAST_LEFT:
+                    raise _not_ended(run, bounds, error.outcome) from error
+                raise
         if run.status != "succeeded":
             raise WorkflowFailedError(_failed(run), run=run)
         return run
@@ -282,10 +287,9 @@ def _bounded(bounds: Timeouts, left: float) -> Timeouts:
     return bounds if bounds.total is None else evolve(bounds, total=max(left, _LEAST_LEFT))
 
 
-def _not_ended(run: WorkflowRun, bounds: Timeouts) -> APITimeoutError:
-    return APITimeoutError(
-        f"The run {run.id} of {run.workflow_id} had not ended after {bounds.total:g} s: it is {run.status}."
-    )
+def _not_ended(run: WorkflowRun, bounds: Timeouts, outcome: Outcome = "not_sent") -> APITimeoutError:
+    told = f"had not ended after {bounds.total:g} s: it is {run.status}."
+    return APITimeoutError(f"The run {run.id} of {run.workflow_id} {told}", outcome=outcome)
 
 
 def _failed(run: WorkflowRun) -> str:
