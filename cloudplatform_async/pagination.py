@@ -11,9 +11,9 @@ from cloudplatform_async._paging.arrow import ArrowTable, RecordBatches
 from cloudplatform_async._paging.overlap import Drift
 from cloudplatform_async._paging.source import Fetched, ItemSource, Page, Source
 from cloudplatform_async._paging.stream import Pages, PageStream
-from cloudplatform_async._protocol.checkpoints import Checkpoint, decode_checkpoint
 from cloudplatform_async._protocol.encoding import whole_number
-from cloudplatform_async._protocol.page_walk import Position
+from cloudplatform_async._protocol.lists.checkpoints import Checkpoint, decode_checkpoint
+from cloudplatform_async._protocol.lists.page_walk import Position
 from cloudplatform_async.errors import CloudPlatformError
 
 __all__ = ["ArrowTable", "Drift", "Page", "Pages", "Paginator", "RecordBatches"]

@@ -18,7 +18,7 @@ from fastapi import Body, FastAPI
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from cloudplatform_async import Project, Usage
-from cloudplatform_async._protocol.conversion import payload_decoder
+from cloudplatform_async._protocol.decoding.conversion import payload_decoder
 from cloudplatform_async._protocol.responses import Answer
 from cloudplatform_async.models.base import Model
 

@@ -35,3 +35,11 @@ def test_a_function_body_is_at_most_40_lines() -> None:
 def test_a_file_opens_with_what_it_is_for() -> None:
     """A reader knows after one sentence whether this is the place."""
     assert {name for name, tree in TREES.items() if not ast.get_docstring(tree)} == set()
+
+
+def test_a_room_has_at_most_14_modules() -> None:
+    """What is more is two rooms."""
+    rooms: dict[Path, int] = {}
+    for path in ROOT.rglob("*.py"):
+        rooms[path.parent] = rooms.get(path.parent, 0) + 1
+    assert {str(room): count for room, count in rooms.items() if count > 14} == {}

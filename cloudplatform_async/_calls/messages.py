@@ -9,7 +9,7 @@ from attrs import Factory, field, frozen
 from cloudplatform_async._calls.progress import Progress
 from cloudplatform_async._connections.messages import Origin, RawHeaders, Request, Response
 from cloudplatform_async._protocol.calls import Call
-from cloudplatform_async._protocol.content_coding import inflated, packed_limit
+from cloudplatform_async._protocol.decoding.content_coding import inflated, packed_limit
 from cloudplatform_async._protocol.encoding import merged
 from cloudplatform_async._protocol.responses import Answer
 from cloudplatform_async.errors import ConfigurationError, ResponseDecodeError, ResponseTooLargeError

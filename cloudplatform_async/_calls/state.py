@@ -25,7 +25,7 @@ from cloudplatform_async.settings import BaseURL
 from cloudplatform_async.statistics import ClientStatistics
 
 _FOR_CALLS = (  # cattrs and tenacity
-    "cloudplatform_async._protocol.structuring",
+    "cloudplatform_async._protocol.decoding.structuring",
     "cloudplatform_async._calls.attempts",
 )
 

@@ -10,7 +10,7 @@ from cloudplatform_async._calls.failures import without_secrets
 from cloudplatform_async._calls.messages import by_name
 from cloudplatform_async._connections.connection import Connections
 from cloudplatform_async._connections.messages import Origin, Request
-from cloudplatform_async._protocol.content_coding import inflated, packed_limit
+from cloudplatform_async._protocol.decoding.content_coding import inflated, packed_limit
 from cloudplatform_async._protocol.responses import Answer
 from cloudplatform_async._protocol.token_answers import (
     Grant,

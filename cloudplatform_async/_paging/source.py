@@ -9,11 +9,11 @@ from msgspec.structs import replace
 
 from cloudplatform_async._calls.sender import Sender
 from cloudplatform_async._protocol.calls import Call, Decode, group_of, target_of
-from cloudplatform_async._protocol.checkpoints import list_identity
-from cloudplatform_async._protocol.conversion import Rows, page_decoder
+from cloudplatform_async._protocol.decoding.conversion import Rows, page_decoder
 from cloudplatform_async._protocol.encoding import quoted
-from cloudplatform_async._protocol.links import follow
-from cloudplatform_async._protocol.page_walk import PageFacts, Position, next_position
+from cloudplatform_async._protocol.lists.checkpoints import list_identity
+from cloudplatform_async._protocol.lists.links import follow
+from cloudplatform_async._protocol.lists.page_walk import PageFacts, Position, next_position
 from cloudplatform_async._runtime.background import Background
 from cloudplatform_async.errors import CloudPlatformError, PaginationError, ResponseDecodeError
 from cloudplatform_async.responses import APIResponse

@@ -7,7 +7,7 @@ from typing import Generic, Self, TypeVar
 from cloudplatform_async._paging.overlap import Overlap
 from cloudplatform_async._paging.prefetch import Fetch, Prefetch
 from cloudplatform_async._paging.source import Fetched, Page, Source
-from cloudplatform_async._protocol.page_walk import Position, Walk, page_exists
+from cloudplatform_async._protocol.lists.page_walk import Position, Walk, page_exists
 from cloudplatform_async.errors import PaginationError, PaginationLoopError
 
 T = TypeVar("T")

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
-from cloudplatform_async._protocol.links import target_in_header
+from cloudplatform_async._protocol.lists.links import target_in_header
 
 _MOMENT = r"@(-?[0-9]{1,12})"  # RFC 9651 §3.3.7
 

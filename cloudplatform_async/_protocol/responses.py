@@ -6,7 +6,7 @@ from typing import Any, cast
 import msgspec
 
 from cloudplatform_async import errors
-from cloudplatform_async._protocol.native import UNDECODABLE, mended
+from cloudplatform_async._protocol.decoding.native import UNDECODABLE, mended
 from cloudplatform_async._protocol.rate_limits import retry_after
 from cloudplatform_async.errors import APIStatusError, Outcome, ServerError
 

@@ -7,7 +7,7 @@ from urllib.parse import quote_plus, urlencode
 import msgspec
 from msgspec.structs import replace
 
-from cloudplatform_async._protocol.native import UNDECODABLE
+from cloudplatform_async._protocol.decoding.native import UNDECODABLE
 from cloudplatform_async._protocol.rate_limits import retry_after
 from cloudplatform_async._protocol.responses import Answer, masked
 from cloudplatform_async._protocol.tokens import (

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import msgspec
 
-from cloudplatform_async._protocol.native import UNDECODABLE
+from cloudplatform_async._protocol.decoding.native import UNDECODABLE
 from cloudplatform_async.credentials.secrets import Secret, SecretBytes, SecretStruct
 from cloudplatform_async.credentials.token_slot import AccessToken, Expiry
 from cloudplatform_async.errors import InsufficientScopeError, TokenExpiredError

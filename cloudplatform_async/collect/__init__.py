@@ -1,8 +1,8 @@
 """Collect: one job, from a laptop to a cluster, each row once."""
 
 from cloudplatform_async.collect.commits import Commit, LocalCommit, ObjectStoreCommit
-from cloudplatform_async.collect.dask_executor import dask
-from cloudplatform_async.collect.executors import Executor, local
+from cloudplatform_async.collect.engines.dask_executor import dask
+from cloudplatform_async.collect.engines.executors import Executor, local
 from cloudplatform_async.collect.job import collect
 from cloudplatform_async.collect.redis_limit import RedisLimit
 from cloudplatform_async.collect.report import FailedShard, Progress, Report

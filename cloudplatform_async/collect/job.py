@@ -14,7 +14,7 @@ from anyio import to_thread
 from attrs import evolve
 
 from cloudplatform_async import ConfigurationError
-from cloudplatform_async.collect.executors import MOST_LOSSES, Executor, local
+from cloudplatform_async.collect.engines.executors import MOST_LOSSES, Executor, local
 from cloudplatform_async.collect.report import Board, Progress, Report
 from cloudplatform_async.collect.shards import Shard
 from cloudplatform_async.collect.sinks import Sink

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from cloudplatform_async._calls.sender import Sender
 from cloudplatform_async._paging.source import Page, PageSource
 from cloudplatform_async._protocol.calls import Call, Decode, group_of, target_of
-from cloudplatform_async._protocol.conversion import nothing, payload_decoder
+from cloudplatform_async._protocol.decoding.conversion import nothing, payload_decoder
 from cloudplatform_async._protocol.encoding import (
     Query,
     checked_headers,
@@ -21,7 +21,7 @@ from cloudplatform_async._protocol.encoding import (
     whole_number,
 )
 from cloudplatform_async._protocol.idempotency import AUTO, IdempotencyKey
-from cloudplatform_async._protocol.page_walk import Position
+from cloudplatform_async._protocol.lists.page_walk import Position
 from cloudplatform_async.errors import InvalidRequestError
 from cloudplatform_async.settings import CallOptions, Timeouts
 

@@ -8,7 +8,7 @@ from attrs import define
 
 from cloudplatform_async._calls.sender import Sender
 from cloudplatform_async._paging.source import Page, PageSource
-from cloudplatform_async._protocol.conversion import nothing, payload_decoder
+from cloudplatform_async._protocol.decoding.conversion import nothing, payload_decoder
 from cloudplatform_async._protocol.encoding import json_body, path_of
 from cloudplatform_async._protocol.idempotency import AUTO, IdempotencyKey
 from cloudplatform_async.errors import InvalidRequestError

@@ -9,10 +9,10 @@ from attrs import define, evolve, frozen
 from cloudplatform_async._calls.sender import Sender
 from cloudplatform_async._paging.source import Fetched, page_of
 from cloudplatform_async._protocol.calls import target_of
-from cloudplatform_async._protocol.checkpoints import list_identity
-from cloudplatform_async._protocol.conversion import payload_decoder
+from cloudplatform_async._protocol.decoding.conversion import payload_decoder
 from cloudplatform_async._protocol.encoding import query_string
-from cloudplatform_async._protocol.page_walk import PageFacts, Position
+from cloudplatform_async._protocol.lists.checkpoints import list_identity
+from cloudplatform_async._protocol.lists.page_walk import PageFacts, Position
 from cloudplatform_async._runtime.background import Background
 from cloudplatform_async.errors import InvalidRequestError
 from cloudplatform_async.models.usage import Usage

@@ -8,7 +8,7 @@ from typing import Final, cast
 
 from attrs import Attribute, field, frozen
 
-from cloudplatform_async._protocol.conversion import value_decoder
+from cloudplatform_async._protocol.decoding.conversion import value_decoder
 from cloudplatform_async._protocol.responses import Answer
 from cloudplatform_async._runtime.clock import CLOCK
 from cloudplatform_async.errors import (

@@ -10,7 +10,7 @@ import pytest
 
 from cloudplatform_async import ConfigurationError
 from cloudplatform_async.collect import Progress, Shard, by_filter, collect, dask, ndjson
-from cloudplatform_async.collect.executors import MOST_LOSSES
+from cloudplatform_async.collect.engines.executors import MOST_LOSSES
 from cloudplatform_async.sandbox import Sandbox
 from tests.collect.targets import ids_of, project_ids
 

@@ -20,7 +20,7 @@ from cloudplatform_async.collect import (
     local,
     ndjson,
 )
-from cloudplatform_async.collect.executors import MOST_LOSSES
+from cloudplatform_async.collect.engines.executors import MOST_LOSSES
 from cloudplatform_async.sandbox import Sandbox
 from tests.collect.targets import bytes_of, ids_of, project_ids
 
@@ -45,7 +45,7 @@ def workers() -> list[Any]:
     return [
         process
         for process in psutil.Process().children()
-        if "cloudplatform_async.collect.worker" in process.cmdline()
+        if "cloudplatform_async.collect.engines.worker" in process.cmdline()
     ]
 
 
@@ -90,7 +90,7 @@ class Deadly(Shard):
         return ""
 
 
-WORKER = "cloudplatform_async.collect.worker"
+WORKER = "cloudplatform_async.collect.engines.worker"
 
 
 @pytest.mark.anyio

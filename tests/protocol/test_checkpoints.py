@@ -6,8 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cloudplatform_async._protocol.checkpoints import Checkpoint, decode_checkpoint, list_identity
-from cloudplatform_async._protocol.page_walk import Position
+from cloudplatform_async._protocol.lists.checkpoints import Checkpoint, decode_checkpoint, list_identity
+from cloudplatform_async._protocol.lists.page_walk import Position
 from cloudplatform_async.errors import InvalidRequestError
 
 IDENTITY = list_identity("/projects", "status=active")

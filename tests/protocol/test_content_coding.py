@@ -6,7 +6,7 @@ import tracemalloc
 import pytest
 
 from cloudplatform_async import ResponseDecodeError, ResponseTooLargeError
-from cloudplatform_async._protocol.content_coding import inflated
+from cloudplatform_async._protocol.decoding.content_coding import inflated
 
 
 def read(packed: bytes, coding: str | None = None, limit: int = 1000) -> bytes:

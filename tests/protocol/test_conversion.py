@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cloudplatform_async._protocol.conversion import Rows, nothing, page_decoder, payload_decoder
+from cloudplatform_async._protocol.decoding.conversion import Rows, nothing, page_decoder, payload_decoder
 from cloudplatform_async._protocol.responses import Answer
 from cloudplatform_async.errors import ResponseDecodeError
 from cloudplatform_async.models import Project, Usage

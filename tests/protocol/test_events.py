@@ -25,7 +25,7 @@ from cloudplatform_async import (
     WorkflowRunStarted,
     WorkflowRunSucceeded,
 )
-from cloudplatform_async._protocol.conversion import page_decoder, payload_decoder
+from cloudplatform_async._protocol.decoding.conversion import page_decoder, payload_decoder
 from cloudplatform_async._protocol.responses import Answer
 
 MOMENT = datetime(2026, 3, 17, 10, 22, 14, tzinfo=UTC)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cloudplatform_async._protocol.links import follow, next_in_header
+from cloudplatform_async._protocol.lists.links import follow, next_in_header
 from cloudplatform_async.errors import PaginationError
 from cloudplatform_async.settings import parse_base_url
 

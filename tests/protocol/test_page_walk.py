@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloudplatform_async._paging.overlap import Overlap
-from cloudplatform_async._protocol.conversion import page_decoder
-from cloudplatform_async._protocol.page_walk import (
+from cloudplatform_async._protocol.decoding.conversion import page_decoder
+from cloudplatform_async._protocol.lists.page_walk import (
     MAX_EMPTY_PAGES,
     PageFacts,
     Position,

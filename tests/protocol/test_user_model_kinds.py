@@ -13,7 +13,7 @@ from msgspec import Meta
 from pydantic import BaseModel
 
 from cloudplatform_async import Project, ResponseDecodeError
-from cloudplatform_async._protocol.conversion import page_decoder, payload_decoder
+from cloudplatform_async._protocol.decoding.conversion import page_decoder, payload_decoder
 from cloudplatform_async._protocol.responses import Answer, status_error
 from tests.resources.listing import client_of
 from tests.resources.wire import always

@@ -9,8 +9,8 @@ import pytest
 from attrs import define, field, frozen
 from msgspec import Meta
 
-from cloudplatform_async._protocol.conversion import page_decoder, payload_decoder
-from cloudplatform_async._protocol.kinds import is_native
+from cloudplatform_async._protocol.decoding.conversion import page_decoder, payload_decoder
+from cloudplatform_async._protocol.decoding.kinds import is_native
 from cloudplatform_async._protocol.responses import Answer
 from cloudplatform_async.errors import ResponseDecodeError
 from cloudplatform_async.models import Project

@@ -10,7 +10,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from cloudplatform_async.sandbox import Sandbox
-from cloudplatform_async.sandbox.api.description import OPERATIONS, get_description
+from cloudplatform_async.sandbox.openapi.description import OPERATIONS, get_description
 
 Reach = Callable[..., httpx.AsyncClient]
 

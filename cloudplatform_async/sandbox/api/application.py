@@ -11,8 +11,8 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from cloudplatform_async.sandbox.api.answers import error_answer
-from cloudplatform_async.sandbox.api.description import OPERATIONS
 from cloudplatform_async.sandbox.api.gateway import Gateway
+from cloudplatform_async.sandbox.openapi.description import OPERATIONS
 from cloudplatform_async.sandbox.page.routes import page_routes
 from cloudplatform_async.sandbox.platform.state import Platform
 from cloudplatform_async.sandbox.serving.front import Front

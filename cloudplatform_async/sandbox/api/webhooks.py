@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from cloudplatform_async.sandbox.api.examples import example_of
 from cloudplatform_async.sandbox.api.parameters import Schema
+from cloudplatform_async.sandbox.openapi.examples import example_of
 
 # The types of events, and the schema of the data of each.
 EVENT_DATA = {

@@ -5,10 +5,10 @@ from functools import cache
 from cloudplatform_async.sandbox.api import oauth
 from cloudplatform_async.sandbox.api.answers import Answer, json_answer
 from cloudplatform_async.sandbox.api.calls import Call
-from cloudplatform_async.sandbox.api.openapi import openapi_document
 from cloudplatform_async.sandbox.api.operations import Operation
 from cloudplatform_async.sandbox.api.parameters import Schema
 from cloudplatform_async.sandbox.api.webhooks import event_webhooks
+from cloudplatform_async.sandbox.openapi.openapi import openapi_document
 from cloudplatform_async.sandbox.platform import events, projects, usage, webhooks, workflows
 from cloudplatform_async.sandbox.platform.state import Platform
 

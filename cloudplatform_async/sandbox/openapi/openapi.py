@@ -5,10 +5,10 @@ from collections.abc import Iterable, Mapping
 
 from attrs import frozen
 
-from cloudplatform_async.sandbox.api.examples import example_of
 from cloudplatform_async.sandbox.api.operations import Operation
 from cloudplatform_async.sandbox.api.parameters import Parameter, Schema
-from cloudplatform_async.sandbox.api.samples import samples
+from cloudplatform_async.sandbox.openapi.examples import example_of
+from cloudplatform_async.sandbox.openapi.samples import samples
 
 # What any operation with credentials may answer.
 _COMMON_ERRORS = (401, 403, 429, 500)

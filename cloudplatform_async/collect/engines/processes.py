@@ -17,7 +17,7 @@ from cloudplatform_async.collect.task import ShardProgress, ShardTask
 
 LENGTH = struct.Struct(">I")  # of the message that follows
 
-_COMMAND = [sys.executable, "-m", "cloudplatform_async.collect.worker"]
+_COMMAND = [sys.executable, "-m", "cloudplatform_async.collect.engines.worker"]
 _GONE = (anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.EndOfStream, anyio.IncompleteRead)
 
 

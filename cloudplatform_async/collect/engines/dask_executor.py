@@ -12,7 +12,7 @@ from anyio import to_thread
 from attrs import evolve, frozen
 
 from cloudplatform_async import ConfigurationError
-from cloudplatform_async.collect.executors import Observer
+from cloudplatform_async.collect.engines.executors import Observer
 from cloudplatform_async.collect.task import ShardProgress, ShardTask
 
 

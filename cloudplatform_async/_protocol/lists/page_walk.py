@@ -7,7 +7,7 @@ from typing import Annotated, Any, Generic, TypeVar
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
-from cloudplatform_async._protocol.links import next_in_header
+from cloudplatform_async._protocol.lists.links import next_in_header
 from cloudplatform_async.errors import PaginationError, PaginationLoopError
 
 T = TypeVar("T")

@@ -17,7 +17,7 @@ from cattrs import cols, gen
 from cattrs.gen import override, typeddicts
 from msgspec import Raw, Struct
 
-from cloudplatform_async._protocol.kinds import (
+from cloudplatform_async._protocol.decoding.kinds import (
     fields_of,
     has_naive_moments,
     is_native,
@@ -25,7 +25,7 @@ from cloudplatform_async._protocol.kinds import (
     naive_place,
     without_nulls,
 )
-from cloudplatform_async._protocol.native import UNDECODABLE, fault_of
+from cloudplatform_async._protocol.decoding.native import UNDECODABLE, fault_of
 from cloudplatform_async.models.events import EVENT_OF_TYPE, Event, EventData
 from cloudplatform_async.models.timestamps import AwareDatetime
 

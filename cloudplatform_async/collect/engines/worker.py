@@ -1,4 +1,4 @@
-"""The other end of a worker process: ``python -m cloudplatform_async.collect.worker``, started by `local`."""
+"""The other end of a worker process: what `local` starts, with this module as its program."""
 
 import os
 import pickle
@@ -11,7 +11,7 @@ import anyio
 import msgspec
 from anyio import to_thread
 
-from cloudplatform_async.collect.processes import LENGTH, Message
+from cloudplatform_async.collect.engines.processes import LENGTH, Message
 from cloudplatform_async.collect.task import ShardProgress, ShardTask
 
 

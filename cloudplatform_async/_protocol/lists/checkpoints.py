@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from cloudplatform_async._protocol.page_walk import Position
+from cloudplatform_async._protocol.lists.page_walk import Position
 from cloudplatform_async.errors import InvalidRequestError
 
 _PREFIX = "cp1."  # the version of the format

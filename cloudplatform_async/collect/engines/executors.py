@@ -7,7 +7,7 @@ from typing import Protocol
 import anyio
 from attrs import evolve, field, frozen, validators
 
-from cloudplatform_async.collect.processes import WorkerProcess
+from cloudplatform_async.collect.engines.processes import WorkerProcess
 from cloudplatform_async.collect.task import ShardProgress, ShardTask
 
 MOST_LOSSES = 5

@@ -9,8 +9,8 @@ import msgspec
 from msgspec import Raw, Struct
 
 from cloudplatform_async._protocol.calls import Decode
-from cloudplatform_async._protocol.native import UNDECODABLE, decode_error, mended, refused
-from cloudplatform_async._protocol.page_walk import PageEnvelope, PageFacts, facts_of
+from cloudplatform_async._protocol.decoding.native import UNDECODABLE, decode_error, mended, refused
+from cloudplatform_async._protocol.lists.page_walk import PageEnvelope, PageFacts, facts_of
 from cloudplatform_async._protocol.responses import Answer
 from cloudplatform_async.errors import ResponseDecodeError
 
@@ -193,7 +193,7 @@ def _beside(answer: Envelope[Any]) -> Mapping[str, Any]:
 
 def _reader(kind: Any) -> Callable[[bytes | Raw], Any]:
     # Loaded when the client was made: an import of the package is to stay light.
-    from cloudplatform_async._protocol.structuring import reader
+    from cloudplatform_async._protocol.decoding.structuring import reader
 
     return reader(kind)
 
@@ -204,7 +204,7 @@ def _native_decoder(envelope: Any, kind: Any) -> Callable[[bytes], Any]:
 
 
 def _is_native(kind: Any) -> bool:
-    from cloudplatform_async._protocol.kinds import has_naive_moments, is_native
+    from cloudplatform_async._protocol.decoding.kinds import has_naive_moments, is_native
 
     return is_native(kind) and not has_naive_moments(kind)
 

@@ -1,0 +1,1 @@
+"""How the platform is described: its OpenAPI document, with examples and code samples."""
