@@ -204,6 +204,7 @@ async def test_a_delivery_is_genuine_whatever_the_time_of_the_sandbox(
     assert (await cloud_webhooks.wait_for("project.created")).created_at.year >= 2036
 
 
+@pytest.mark.httpx_alone
 def test_a_cassette_holds_no_credential(tmp_path: Path, cloud_vcr_config: dict[str, Any]) -> None:
     """Neither of a request nor of an answer, and it can be played back."""
     with Sandbox(projects=1) as sandbox:

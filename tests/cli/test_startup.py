@@ -51,6 +51,7 @@ def test_what_sends_nothing_loads_no_client(words: tuple[str, ...]) -> None:
     assert loaded(running(*words)) & {*CLIENT, "asyncio"} == set()
 
 
+@pytest.mark.httpx_alone  # its fork leaves its command line out by itself
 def test_httpx_comes_without_its_own_command_line() -> None:
     """Which loads click and rich, and takes longer than httpx itself; the program that has it keeps it."""
     found = loaded(

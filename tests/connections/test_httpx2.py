@@ -4,12 +4,11 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
+import httpx2
 import pytest
 
 from cloudplatform_async import APIConnectionError, APITimeoutError, AsyncClient, RetryPolicy
 from tests.transport.servers import Server, send
-
-httpx2: Any = pytest.importorskip("httpx2")
 
 pytestmark = pytest.mark.anyio
 
