@@ -19,8 +19,9 @@ COMMANDS = {
     "export": (f"{_HERE}.export.command:export", "Write a whole list to a file, resumably."),
     "auth": (f"{_HERE}.auth:app", "Log in, and see as whom."),
     "whoami": (f"{_HERE}.auth:whoami", "Show as whom commands speak, as far as that can be known."),
-    "config": (f"{_HERE}.config:app", "Settings of this command line."),
+    "config": (f"{_HERE}.session.config:app", "Settings of this command line."),
     "doctor": (f"{_HERE}.doctor.command:doctor", "Find out what is wrong, and what to do."),
+    "mcp": (f"{_HERE}.mcp:serve", "Serve the platform as tools for assistants, on stdin and stdout."),
     "sandbox": (f"{_HERE}.sandbox:serve", "Serve a platform on this machine until Ctrl-C."),
     "completion": (f"{_HERE}.completion:script", "Print the completion script of a shell."),
 }

@@ -30,20 +30,27 @@ async def doctor(
     """
     import sys
 
-    from cloudplatform_async.cli.doctor.findings import Findings
     from cloudplatform_async.cli.output.formats import write_json
 
-    findings = Findings()
-    if connection.sandbox:
-        await _examine_sandbox(findings)
-    else:
-        await _examine(findings, connection)
+    findings = await examine(connection)
     if json:
         write_json(findings.as_dict())
     else:
         lines = map(printable, findings.as_text().split("\n"))
         write("".join(encodable(f"{line}\n", sys.stdout) for line in lines).encode())
     return findings.exit_code
+
+
+async def examine(connection: Connection) -> "Findings":
+    """Make all checks, and give what was found."""
+    from cloudplatform_async.cli.doctor.findings import Findings
+
+    findings = Findings()
+    if connection.sandbox:
+        await _examine_sandbox(findings)
+    else:
+        await _examine(findings, connection)
+    return findings
 
 
 async def _examine(findings: "Findings", connection: Connection) -> None:
