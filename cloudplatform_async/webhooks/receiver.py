@@ -1,6 +1,7 @@
 """An ASGI application that takes deliveries, to stand in Starlette, FastAPI or Django, or alone."""
 
 import inspect
+import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from types import TracebackType
 from typing import Any, Self
@@ -20,6 +21,7 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
+_LOGGER = logging.getLogger("cloudplatform_async")
 _PATIENCE = 10.0  # seconds for the guard to settle a claim; after that its lease ends it
 _DIGITS = 18  # of a length: enough to be too large
 _CODES = {
@@ -47,8 +49,8 @@ def receiver(
 
     It answers 204 when the handler has returned, and only then, so that the platform delivers again
     what was not handled. What is not genuine gets 400 and never reaches the handler; a body over
-    ``max_body`` gets 413, anything but POST 405. A handler that fails answers 500, and its error goes on
-    to the server, which logs it.
+    ``max_body`` gets 413, anything but POST 405. A handler that fails answers 500, and its error is
+    logged with its traceback by the logger ``cloudplatform_async``.
 
     Args:
         verifier: With the endpoint's secret.
@@ -166,14 +168,17 @@ class _Handling:
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    ) -> bool:
         if self._guard is not None:
             with move_on_after(_PATIENCE, shield=True):  # also where the server cancels: the lease is long
                 await (self._guard.done(self._claim) if error is None else self._guard.release(self._claim))
         if error is None:
             await self.answer(204)
-        elif isinstance(error, Exception):  # it goes on to the server; a cancellation gets no answer
+        elif isinstance(error, Exception):  # a cancellation gets no answer, and goes on
+            _LOGGER.error("the handler of webhook delivery %s failed", self._claim.id, exc_info=error)
             await self.answer(500, "The delivery could not be handled.")
+            return True
+        return False
 
 
 def _untyped(*values: object) -> tuple[object, ...]:

@@ -111,8 +111,12 @@ def signed_content(id: str, timestamp: str, body: bytes) -> bytes:  # noqa: A002
 
 
 def tokens(header: str) -> Iterator[tuple[str, str]]:
-    """Give version and whole text of each signature in a header; unknown versions are for others."""
-    for token in header.split():
+    """Give version and whole text of each signature in a header; unknown versions are for others.
+
+    They stand one blank apart; a header of another form has none.
+    """
+    parts = header.split(" ")
+    for token in parts if "" not in parts else ():
         version, comma, _ = token.partition(",")
         if comma:
             yield version, token

@@ -22,9 +22,9 @@ BODY = event_body()
 VERIFIER = WebhookVerifier(SECRET, clock=lambda: NOW)
 
 
-def client_of(app: Any, *, raising: bool = False) -> httpx.AsyncClient:
+def client_of(app: Any) -> httpx.AsyncClient:
     """Speaks to an application as a server does."""
-    transport = httpx.ASGITransport(app, raise_app_exceptions=raising)
+    transport = httpx.ASGITransport(app)
     return httpx.AsyncClient(transport=transport, base_url="http://test")
 
 
@@ -157,17 +157,15 @@ async def test_a_sender_that_leaves_gets_no_answer() -> None:
     assert await speak(receiver(VERIFIER, print), {}, half, {"type": "http.disconnect"}) == []
 
 
-async def test_a_failing_handler_is_500_and_its_error_goes_on() -> None:
-    """The server logs what the user's function raised, and the platform delivers again."""
+async def test_a_failing_handler_is_500_and_its_error_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """Whatever serves the endpoint, the error is seen and the platform delivers again."""
 
     def handle(event: Event) -> None:
         raise ZeroDivisionError(event.id)
 
     answer = await deliver(receiver(VERIFIER, handle))
     assert (answer.status_code, answer.json()["error"]["code"]) == (500, "handler_failed")
-    async with client_of(receiver(VERIFIER, handle), raising=True) as client:
-        with pytest.raises(ZeroDivisionError, match="evt_1"):
-            await client.post("/", content=BODY, headers=signed(BODY))
+    assert "ZeroDivisionError: evt_1" in caplog.text
 
 
 async def test_a_delivery_that_comes_again_is_handled_once() -> None:
@@ -277,13 +275,12 @@ async def test_in_the_background_the_answer_comes_first() -> None:
     assert (await deliver(watched)).status_code == 204
 
 
-async def test_a_failure_in_the_background_goes_to_the_server() -> None:
+async def test_a_failure_in_the_background_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     """The platform has its answer; the claim is free for a delivery by hand."""
     guard = MemoryGuard()
     app = receiver(VERIFIER, lambda _: 1 / 0, guard=guard, background=True)
-    async with client_of(app, raising=True) as client:
-        with pytest.raises(ZeroDivisionError):
-            await client.post("/", content=BODY, headers=signed(BODY))
+    assert (await deliver(app)).status_code == 202
+    assert "ZeroDivisionError" in caplog.text
     assert (await guard.claim("msg_1")).state == "granted"
 
 
