@@ -28,4 +28,4 @@ class ClientStatistics(Struct, frozen=True, kw_only=True):
     retries: int
     throttled: int
     replayed: int
-    limits: Mapping[str, RateLimit]
+    limits: Mapping[str, RateLimit] = {}

@@ -217,7 +217,7 @@ class Sender(Struct, eq=False, kw_only=True):
     def _judged(self, progress: Progress, answer: Answer, credentials: RawHeaders) -> Answer | Failure:
         """Take an answer for a success or a failure, and tell of an endpoint that will go."""
         if "deprecation" in answer.headers or "sunset" in answer.headers:
-            self._watch(progress).deprecated(answer.headers, self.state.deprecated)
+            self._watch(progress).endpoint_deprecated(answer.headers, self.state.deprecated)
         if 200 <= answer.status < 300:
             return answer
         return refusal(answer, progress.clock, self._secrets(progress, credentials))

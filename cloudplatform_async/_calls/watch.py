@@ -139,7 +139,7 @@ class Watch:
         """Tell that the token was replaced."""
         self._dispatch.tell(TokenRefreshed(**self._common, elapsed=elapsed))
 
-    def deprecated(self, headers: Mapping[str, str], told: set[tuple[str, str]]) -> None:
+    def endpoint_deprecated(self, headers: Mapping[str, str], told: set[tuple[str, str]]) -> None:
         """Tell that the endpoint will go, once an endpoint."""
         endpoint, said = (self._common["method"], self._common["path_template"]), deprecation_of(headers)
         if said is not None and endpoint not in told:
