@@ -50,25 +50,25 @@ class Lane(Struct, eq=False):
         """Tell whether nobody waits."""
         return not self._queue
 
-    async def enter(self, flight: Progress) -> None:
+    async def enter(self, progress: Progress) -> None:
         """Wait for this call's turn.
 
         Raises:
             RateLimitError: At once, when the server wants a longer wait than the call may make.
         """
-        now = flight.clock.monotonic()
+        now = progress.clock.monotonic()
         spacing = self.pace.caution(now)
-        if spacing and self.pace.wait(now) + spacing * len(self._queue) >= flight.remaining:
+        if spacing and self.pace.wait(now) + spacing * len(self._queue) >= progress.remaining:
             return  # nobody has refused anything: rather a request too many than a call that fails for it
         place = _Place()
         self._queue[place] = None
         try:
             while next(iter(self._queue)) is not place:
-                self._refuse_impatient(flight)
+                self._refuse_impatient(progress)
                 await place.rung()
-            while (wait := self._refuse_impatient(flight)) > 0:
-                await flight.clock.sleep(wait)
-            self.pace.take(flight.clock.monotonic())
+            while (wait := self._refuse_impatient(progress)) > 0:
+                await progress.clock.sleep(wait)
+            self.pace.take(progress.clock.monotonic())
         finally:
             self._leave(place)
 
@@ -88,11 +88,11 @@ class Lane(Struct, eq=False):
         if self._queue:
             next(iter(self._queue)).ring()
 
-    def _refuse_impatient(self, flight: Progress) -> float:
+    def _refuse_impatient(self, progress: Progress) -> float:
         """Tell how long the first has to wait, which must not be longer than the call may."""
-        now = flight.clock.monotonic()
+        now = progress.clock.monotonic()
         wait, closure = self.pace.wait(now), self.pace.closure(now)
-        if closure > flight.policy.max_retry_after or 0 < wait >= flight.remaining:
+        if closure > progress.policy.max_retry_after or 0 < wait >= progress.remaining:
             raise RateLimitError(
                 f"The server wants no requests to {self.group!r} for another {wait:.1f} s, "
                 "longer than this call may wait; the client held it back.",
@@ -112,7 +112,7 @@ class Gate:
     def __init__(self) -> None:
         self._lanes: dict[tuple[object, str], Lane] = {}
 
-    async def enter(self, flight: Progress) -> bool:
+    async def enter(self, progress: Progress) -> bool:
         """Let a call pass, at once unless its group is throttled.
 
         Returns:
@@ -121,64 +121,66 @@ class Gate:
         Raises:
             RateLimitError: At once, when the server wants a longer wait than the call may make.
         """
-        lane = flight.lane = self._find(flight)
+        lane = progress.lane = self._find(progress)
         if lane is None:
             return False
-        await lane.enter(flight)
+        await lane.enter(progress)
         return True
 
-    def lets_leave(self, flight: Progress) -> bool:
+    def lets_leave(self, progress: Progress) -> bool:
         """Tell whether a call that entered may still be sent, now that a connection is free for it."""
-        lane = self._find(flight)
-        return lane is None or (lane is flight.lane and not lane.pace.closure(flight.clock.monotonic()))
+        lane = self._find(progress)
+        return lane is None or (lane is progress.lane and not lane.pace.closure(progress.clock.monotonic()))
 
-    def closure(self, flight: Progress) -> float:
+    def closure(self, progress: Progress) -> float:
         """Tell for how many seconds the group of a call is closed."""
-        lane = self._find(flight)
-        return 0.0 if lane is None else lane.pace.closure(flight.clock.monotonic())
+        lane = self._find(progress)
+        return 0.0 if lane is None else lane.pace.closure(progress.clock.monotonic())
 
-    def learn(self, flight: Progress, outcome: Answer | Failure) -> RateLimit | None:
+    def learn(self, progress: Progress, outcome: Answer | Failure) -> RateLimit | None:
         """Take in what the server answered to a call: only a 429 closes its group.
 
         Returns:
             What a success says of the limit.
         """
-        now = flight.clock.monotonic()
+        now = progress.clock.monotonic()
         if isinstance(outcome, Failure):
             if outcome.error.status_code == 429:
-                self._refuse(flight, now, honoured_wait(outcome.error))
+                self._refuse(progress, now, honoured_wait(outcome.error))
             return None
-        if lane := self._find(flight):
+        if lane := self._find(progress):
             lane.pace.deliver()
-        said = rate_limit_of(outcome.headers, flight.clock.wall())
+        said = rate_limit_of(outcome.headers, progress.clock.wall())
         reset = 0.0 if said is None or said.remaining else said.reset or 0.0
-        if said is not None and 0 < reset <= flight.policy.max_retry_after:
-            spacing = reset / said.limit if said.limit else flight.policy.base
-            self._open(flight).pace.be_cautious(now, reset, spacing)
+        if said is not None and 0 < reset <= progress.policy.max_retry_after:
+            spacing = reset / said.limit if said.limit else progress.policy.base
+            self._open(progress).pace.be_cautious(now, reset, spacing)
         return said
 
-    def _refuse(self, flight: Progress, now: float, seconds: float | None) -> None:
+    def _refuse(self, progress: Progress, now: float, seconds: float | None) -> None:
         """Close a lane for as long as the server says, else once for all calls that were refused together."""
-        lane = self._open(flight)
+        lane = self._open(progress)
         if seconds is None:
-            news = lane.pace.is_news(flight.departed)
-            seconds = flight.clock.uniform(0.0, backoff(flight.policy, len(flight.failures))) if news else 0.0
-        lane.refuse(now, seconds, flight.departed)
+            news = lane.pace.is_news(progress.departed)
+            seconds = (
+                progress.clock.uniform(0.0, backoff(progress.policy, len(progress.failures))) if news else 0.0
+            )
+        lane.refuse(now, seconds, progress.departed)
 
-    def _open(self, flight: Progress) -> Lane:
-        key = (flight.identity, flight.call.group)
+    def _open(self, progress: Progress) -> Lane:
+        key = (progress.identity, progress.call.group)
         lane = self._lanes.get(key)
         if lane is None:
-            self._forget(flight.clock.monotonic())
-            lane = self._lanes[key] = Lane(flight.call.group)
+            self._forget(progress.clock.monotonic())
+            lane = self._lanes[key] = Lane(progress.call.group)
         return lane
 
-    def _find(self, flight: Progress) -> Lane | None:
+    def _find(self, progress: Progress) -> Lane | None:
         if not self._lanes:  # nearly always
             return None
-        key = (flight.identity, flight.call.group)
+        key = (progress.identity, progress.call.group)
         lane = self._lanes.get(key)
-        if lane and lane.is_empty and lane.pace.is_forgotten(flight.clock.monotonic()):
+        if lane and lane.is_empty and lane.pace.is_forgotten(progress.clock.monotonic()):
             del self._lanes[key]
             return None
         return lane
