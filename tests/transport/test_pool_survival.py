@@ -59,6 +59,7 @@ async def steps(count: int, _: object = None) -> None:
     ("anyio_backend", "transport_class", "calls"),
     [
         ("asyncio", PooledTransport, 2_000),
+        pytest.param("asyncio", PooledTransport, 10_000, marks=pytest.mark.slow),
         ("trio", PooledTransport, 1_000),
         ("asyncio", HttpxTransport, 1_000),
     ],
@@ -88,10 +89,26 @@ async def test_after_storms_of_cancellations_the_next_calls_are_answered(
     transport_class: type[Transport], tls: bool
 ) -> None:
     """Cancelled while connecting, waiting or answered: no permit and no socket is lost."""
+    await weather_storms(transport_class, tls, 500 if tls else 3_334, (1, 4, 8, 12) if tls else (1,))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+@secured
+async def test_after_ten_thousand_cancellations_of_each_kind_twenty_of_twenty_calls_are_answered(
+    tls: bool,
+) -> None:
+    """On native connections, in clear and over TLS."""
+    await weather_storms(PooledTransport, tls, 10_000, (4,) if tls else (1,))
+
+
+async def weather_storms(
+    transport_class: type[Transport], tls: bool, calls: int, counts: tuple[int, ...]
+) -> None:
+    """Cancel so many calls while they connect, wait, or are answered; then make twenty more."""
     transport = transport_class(limits=PoolLimits(max_connections=10), verify=trusting())
-    calls = 500 if tls else 3_334
     with server_for(tls) as server:
-        for count in (1, 4, 8, 12) if tls else (1,):
+        for count in counts:
             await storm(transport, server, calls, partial(steps, count))
         server.behaviour = hang
         await storm(transport, server, calls, lambda _: server.has_requests(server.requests + 10))
