@@ -12,7 +12,7 @@ import nox
 from packaging.requirements import Requirement
 
 PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
-DOCUMENTATION = ["README.md", "docs", "tests/test_documentation.py"]
+DOCUMENTATION = ["README.md", "docs", "tests/test_documentation.py", "tests/test_reference.py"]
 ROOT = Path(__file__).parent
 PYPROJECT = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))
 
@@ -67,9 +67,11 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Run every code block of the documentation."""
-    session.install("-e", ".[test]")
-    session.run("python", "-m", "pytest", *DOCUMENTATION, *session.posargs)
+    """Build the site into ``site/``, strictly; check its links; run every code block."""
+    session.install("-e", ".[test]", *_group("docs"))
+    session.run("zensical", "build", "--clean", "--strict", "--config-file", "mkdocs.yml")
+    session.run("python", "docs/scripts/site.py")
+    session.run("python", "-m", "pytest", "-n", "auto", *DOCUMENTATION, *session.posargs)
 
 
 @nox.session

@@ -35,7 +35,7 @@ BLOCKS = [(page, *block) for page, text in PAGES.items() for block in FENCE.find
 COMMANDS = [source for page, language, source in BLOCKS if page == "README.md" and language == "sh"]
 SOURCES = texts("cloudplatform_async/**/*.py")
 EXAMPLES = [module_name(path) for path, text in SOURCES.items() if ">>> " in text]
-BAD_INPUT = re.findall(r"^\| `(.+?)`.*? \| `(\w+Error)`: (.*) \|$", PAGES["README.md"], re.MULTILINE)
+BAD_INPUT = re.findall(r"^\| `(.+?)`.*? \| `(\w+Error)`: (.*) \|$", PAGES["errors.md"], re.MULTILINE)
 
 
 def test_the_readme_begins_with_two_commands_of_one_line() -> None:
@@ -72,7 +72,7 @@ def test_the_exit_codes_are_those_of_the_documentation() -> None:
 
 @pytest.mark.anyio
 @pytest.mark.parametrize(("source", "kind", "message"), BAD_INPUT)
-async def test_bad_input_gets_what_the_readme_says(
+async def test_bad_input_gets_what_the_page_on_errors_says(
     source: str, kind: str, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each row of the table is run: the error, the start of its message, and that nothing was sent."""
