@@ -40,7 +40,7 @@ def create_app(client: AsyncClient) -> FastAPI:
             return client
         return client.with_options(access_token=authorization.removeprefix("Bearer "), timeout=10)
 
-    User = Annotated[AsyncClient, Depends(user)]
+    AsUser = Annotated[AsyncClient, Depends(user)]
 
     @app.exception_handler(CloudPlatformError)
     async def explain(request: Request, error: CloudPlatformError) -> JSONResponse:
@@ -51,18 +51,18 @@ def create_app(client: AsyncClient) -> FastAPI:
         return JSONResponse(content, status, headers)
 
     @app.get("/projects/{id}")
-    async def project(id: str, user: User) -> Project:
+    async def project(id: str, user: AsUser) -> Project:
         return await user.projects.get(id)
 
     @app.get("/projects")
-    async def projects(user: User, status: str | None = None) -> Rows:
+    async def projects(user: AsUser, status: str | None = None) -> Rows:
         """Stream all projects as lines of JSON; the first row decides the status."""
         walk = user.projects.iter_all(status=status)
         await walk.peek()  # an error here is an answer of its own; later there is no status to change
         return Rows(walk)
 
     @app.post("/projects/{id}/archive", status_code=202)
-    async def archive(id: str, user: User, background: BackgroundTasks) -> dict[str, str]:
+    async def archive(id: str, user: AsUser, background: BackgroundTasks) -> dict[str, str]:
         """Answer at once, and do the work after the answer; the key makes a repeated request the same one."""
         background.add_task(user.projects.update, id, status="archived", idempotency_key=f"archive-{id}")
         return {"accepted": id}

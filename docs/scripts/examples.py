@@ -8,7 +8,7 @@ import griffe
 class Examples(griffe.Extension):
     """Names the section as the parser knows it."""
 
-    def on_object(self, *, obj: griffe.Object, loader: griffe.GriffeLoader, **_: object) -> None:
+    def on_object(self, *, obj: griffe.Object, **_: object) -> None:
         """Look at one docstring, once it has been loaded."""
         if obj.docstring:
             obj.docstring.value = re.sub(
