@@ -188,6 +188,8 @@ class Sender(Struct, eq=False, kw_only=True):
             if await gate.enter(progress):  # they may have changed meanwhile
                 credentials = await self.authentication.headers(scope)
         self._learn(progress, outcome)
+        if isinstance(outcome, Answer):
+            return outcome
         return await self._renewed(progress, outcome, credentials)
 
     async def _exchanged(self, progress: Progress, lease: Lease, credentials: RawHeaders) -> Answer | Failure:
@@ -238,12 +240,8 @@ class Sender(Struct, eq=False, kw_only=True):
         values = (value for _, value in given if len(value) >= _SHORTEST_SECRET)
         return (*self.authentication.secrets(credentials), *values)
 
-    async def _renewed(
-        self, progress: Progress, outcome: Answer | Failure, credentials: RawHeaders
-    ) -> Answer | Failure:
+    async def _renewed(self, progress: Progress, outcome: Failure, credentials: RawHeaders) -> Failure:
         """After a 401, refresh the token once and have the call sent again at once."""
-        if isinstance(outcome, Answer):
-            return outcome
         if outcome.error.status_code == 429:
             self.state.counters.throttled += 1
             if self.state.shared_turns is not None:

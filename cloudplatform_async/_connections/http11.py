@@ -18,7 +18,7 @@ def head_of(request: Request) -> bytes:
         httpx.LocalProtocolError: A part of them would end its line.
     """
     lines = [b"%b %b HTTP/1.1\r\n" % (request.method, request.target)]
-    lines += [b"%b: %b\r\n" % header for header in request.headers]
+    lines += map(b"%b: %b\r\n".__mod__, request.headers)
     head = b"".join((*lines, b"\r\n"))
     breaks = len(lines) + 1
     if head.count(b"\n") != breaks or head.count(b"\r") != breaks or b"\0" in head:

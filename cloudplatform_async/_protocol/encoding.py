@@ -144,7 +144,7 @@ def path_of(*segments: str) -> str:
     Raises:
         InvalidRequestError: For an id that is empty, ``.`` or ``..``, or has ``/`` or control characters.
     """
-    return "".join(f"/{_segment(segment)}" for segment in segments)
+    return "/".join(("", *map(_segment, segments)))
 
 
 def _segment(segment: object) -> str:
@@ -258,7 +258,7 @@ def checked_headers(headers: Mapping[str, str] | None) -> tuple[tuple[str, str],
     Raises:
         InvalidRequestError: For names that are ours to send, and for text that no header may carry.
     """
-    return tuple(_header(name, value) for name, value in (headers or {}).items())
+    return tuple(_header(name, value) for name, value in headers.items()) if headers else ()
 
 
 def _header(name: object, value: object) -> tuple[str, str]:
