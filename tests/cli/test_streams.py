@@ -2,6 +2,7 @@
 
 import os
 import pty
+import re
 import select
 import signal
 import subprocess
@@ -93,7 +94,7 @@ def test_a_wrong_key_is_one_line_without_it(
 @every
 def test_a_limit_that_is_used_up_is_one_line(run: Run, sandbox: Sandbox, words: list[str]) -> None:
     """Exit 6, at once where the wait would be long."""
-    sandbox.faults.add(status=429, headers={"retry-after": "3600"})
+    sandbox.faults.add(status=429, times=1, headers={"retry-after": "3600"})
     code, out, err = run(*words)
     assert (code, out, lines(err)) == (6, "", 1)
 
@@ -263,16 +264,31 @@ def test_a_dry_run_sends_nothing(run: Run, sandbox: Sandbox, words: list[str]) -
     assert sandbox.api_key not in out
 
 
-def test_debug_shows_each_attempt_with_its_times(run: Run, sandbox: Sandbox, no_waiting: None) -> None:
-    """On stderr; the data is what it is without."""
+def test_debug_shows_each_attempt_and_the_breakdown_of_each_call(
+    run: Run, sandbox: Sandbox, no_waiting: None
+) -> None:
+    """On stderr, without the id; the data is what it is without."""
     sandbox.faults.add(status=503, times=2)
     code, out, err = run("projects", "get", "prj_000001", "--columns", "id", "--debug")
     assert (code, out) == (0, "ID\nprj_000001\n")
-    assert [
-        err.count(f"attempt {number}: {status}") for number, status in ((1, 503), (2, 503), (3, 200))
-    ] == [
-        1,
-        1,
-        1,
+    told = [line.removeprefix("debug: GET /projects/{id} ") for line in err.splitlines()]
+    assert [re.sub(r"[\d.]+ ms.*", "…", line) for line in told] == [
+        "attempt 1: 503 after …",
+        "attempt 2 in …",
+        "attempt 2: 503 after …",
+        "attempt 3 in …",
+        "attempt 3: 200 after …",
+        "done after 3 attempts, …",
     ]
-    assert "after the one before" in err
+    whole, *parts = map(float, re.findall(r"([\d.]+) ms", told[-1]))
+    assert len(parts) > 2
+    assert sum(parts) == pytest.approx(whole, abs=1)
+
+
+@pytest.mark.slow
+def test_debug_tells_that_a_rate_limit_is_waited_for(run: Run, sandbox: Sandbox, no_waiting: None) -> None:
+    """A command that seems to stand still says why, and for how long."""
+    sandbox.faults.add(status=429, times=1, headers={"retry-after": "1"})
+    code, _, err = run("projects", "get", "prj_000001", "--debug")
+    assert code == 0
+    assert "rate limit: projects waits for 1000.0 ms" in err

@@ -9,8 +9,6 @@ from cloudplatform_async.cli.session.options import Connection
 from cloudplatform_async.cli.session.profiles import chosen_profile, read_settings
 
 if TYPE_CHECKING:
-    import httpx
-
     from cloudplatform_async.cli.session.tokens import SharedTokens
 
 SEEDED_PROJECTS = 50
@@ -31,7 +29,7 @@ async def connect(connection: Connection) -> AsyncGenerator[AsyncClient]:
     options = client_options(connection)
     tokens: SharedTokens | None = options.pop("tokens", None)
     try:
-        async with AsyncClient(**options, transport=_route(connection)) as client:
+        async with AsyncClient(**options, **_seen(connection)) as client:
             yield client
     except AuthenticationError:
         if tokens is not None:
@@ -53,7 +51,7 @@ async def _sandbox(connection: Connection) -> AsyncGenerator[AsyncClient]:
             base_url=sandbox.base_url,
             api_key=sandbox.api_key,
             timeout=connection.timeout,
-            transport=_route(connection),
+            **_seen(connection),
         ) as client,
     ):
         yield client
@@ -104,10 +102,11 @@ def _only_secret(secrets: Mapping[str, str], name: str) -> str:
     return secret
 
 
-def _route(connection: Connection) -> "httpx.AsyncBaseTransport | None":
-    """Put what watches, or what sends nothing, in the requests' way."""
+# The arguments of AsyncClient, which are of many types.
+def _seen(connection: Connection) -> dict[str, Any]:
+    """Put who is told of the calls in the client's way, or what sends nothing."""
     if not connection.debug and not connection.dry_run:
-        return None
-    from cloudplatform_async.cli.session.watching import Nowhere, Watched
+        return {}
+    from cloudplatform_async.cli.session.watching import Nowhere, Told
 
-    return Nowhere() if connection.dry_run else Watched()
+    return {"transport": Nowhere()} if connection.dry_run else {"observers": [Told()]}

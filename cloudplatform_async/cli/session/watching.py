@@ -1,21 +1,25 @@
-"""Transports for people who want to see: one tells each attempt, one shows the request and sends nothing."""
+"""Seeing what goes on: an observer that tells each attempt, a transport that shows a request instead."""
 
 import shlex
-import time
-from collections.abc import AsyncIterator, Iterable
 from typing import NoReturn
 
 import httpx
 
-from cloudplatform_async import PooledTransport
 from cloudplatform_async.cli.errors import NothingSentError
 from cloudplatform_async.cli.output.streams import printable, say, write
+from cloudplatform_async.observability import (
+    AttemptFinished,
+    CallEvent,
+    CallFinished,
+    RateLimited,
+    RetryScheduled,
+    TokenRefreshed,
+)
 
 _CARRIERS = {"x-api-key": "$CLOUD_API_KEY", "authorization": "Bearer $CLOUD_ACCESS_TOKEN"}
 _OF_THE_WIRE = frozenset(
     {"host", "content-length", "accept-encoding", "connection", "x-attempt", "user-agent"}
 )
-_SHOWN = ("x-request-id", "retry-after", "ratelimit-remaining", "ratelimit-reset", "idempotency-replayed")
 
 
 class Nowhere(httpx.AsyncBaseTransport):
@@ -48,78 +52,40 @@ async def as_curl(request: httpx.Request) -> str:
     return printable(" ".join(parts))
 
 
-class Watched(httpx.AsyncBaseTransport):
-    """The pool, telling on stderr what each attempt was, and where its time went."""
+class Told:
+    """Tells on stderr what became of each attempt, what is waited for, and where the time of each call went.
 
-    def __init__(self) -> None:
-        self._pool = PooledTransport()
-        self._idle_since: float | None = None
+    The events hold no secret, no id and no query (see ``cloudplatform_async.observability``).
+    """
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request, and tell how it went."""
-        begun = time.perf_counter()
-        name = f"{request.method} {request.url.raw_path.decode('ascii', 'replace').partition('?')[0]}"
-        attempt = f"attempt {request.headers.get('x-attempt', '1')}"
-        waited = "" if self._idle_since is None else f", {_ms(begun - self._idle_since)} after the one before"
-        say(printable(f"debug: {name} {attempt}{waited}"))
-        try:
-            response = await self._pool.handle_async_request(request)
-        except httpx.HTTPError as error:
-            self._idle_since = time.perf_counter()
-            spent = _ms(self._idle_since - begun)
-            say(printable(f"debug: {name} {attempt}: {type(error).__name__} after {spent}"))
-            raise
-        headers = " ".join(f"{key}={response.headers[key]}" for key in _SHOWN if key in response.headers)
-        answered = time.perf_counter()
-        label = f"debug: {name} {attempt}: {response.status_code}, {_ms(answered - begun)} until the answer"
-        return httpx.Response(
-            response.status_code,
-            headers=response.headers.raw,
-            stream=_WatchedBody(self, response, printable(label), printable(headers), answered),
-            extensions=response.extensions,
-        )
+    def attempt_finished(self, event: AttemptFinished) -> None:
+        """Tell how an attempt ended."""
+        ending = event.cause if event.status_code is None else str(event.status_code)
+        left = "" if event.remaining is None else f", {event.remaining} requests left"
+        _tell(event, f"attempt {event.attempt}: {ending or 'answered'} after {_ms(event.elapsed)}{left}")
 
-    def ended(self) -> None:
-        """Remember when the last answer was read, to tell the wait before the next attempt."""
-        self._idle_since = time.perf_counter()
+    def retry_scheduled(self, event: RetryScheduled) -> None:
+        """Tell how long the next attempt waits."""
+        _tell(event, f"attempt {event.attempt + 1} in {_ms(event.delay)}, for {event.cause}")
 
-    async def aclose(self) -> None:
-        """Close the pool."""
-        await self._pool.aclose()
+    def rate_limited(self, event: RateLimited) -> None:
+        """Tell how long the group waits."""
+        _tell(event, f"rate limit: {event.group} waits for {_ms(event.seconds)}")
+
+    def token_refreshed(self, event: TokenRefreshed) -> None:
+        """Tell how long another access token took."""
+        _tell(event, f"access token refreshed in {_ms(event.elapsed)}")
+
+    def call_finished(self, event: CallFinished) -> None:
+        """Tell where the time of a call went; parts that took none are left out."""
+        parts = ", ".join(f"{part} {_ms(spent)}" for part, spent in event.breakdown.items() if spent > 0)
+        attempts = f"{event.attempts} attempt{'s' * (event.attempts != 1)}"
+        _tell(event, f"{event.outcome} after {attempts}, {_ms(event.elapsed)}: {parts}")
 
 
-class _WatchedBody(httpx.AsyncByteStream):
-    def __init__(
-        self, owner: Watched, response: httpx.Response, label: str, headers: str, answered: float
-    ) -> None:
-        self._owner = owner
-        self._response = response
-        self._told = (label, headers)
-        self._answered = answered
-        self._size = 0
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        stream = self._response.stream
-        chunks = stream if isinstance(stream, httpx.AsyncByteStream) else _empty()
-        async for chunk in chunks:
-            self._size += len(chunk)
-            yield chunk
-
-    async def aclose(self) -> None:
-        await self._response.aclose()
-        self._owner.ended()
-        label, headers = self._told
-        seconds = time.perf_counter() - self._answered
-        say(f"{label}, {_ms(seconds)} for its {self._size} bytes {headers}".rstrip())
-
-
-async def _empty() -> AsyncIterator[bytes]:
-    for chunk in _NOTHING:
-        yield chunk
-
-
-_NOTHING: Iterable[bytes] = ()
+def _tell(event: CallEvent, what: str) -> None:
+    say(printable(f"debug: {event.method} {event.path_template} {what}"))
 
 
 def _ms(seconds: float) -> str:
-    return f"{seconds * 1000:.0f} ms"
+    return f"{seconds * 1000:.1f} ms"
