@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         OAuthClientCredentials,
         OAuthRefreshToken,
         TokenSource,
+        TokenStore,
     )
     from cloudplatform_async.errors import (
         APIConnectionError,
@@ -144,6 +145,7 @@ __all__ = [
     "TokenExpiredError",
     "TokenRefreshError",
     "TokenSource",
+    "TokenStore",
     "UnprocessableEntityError",
     "Usage",
     "UsageMetrics",
@@ -230,6 +232,7 @@ _HOMES = {
     "TokenExpiredError": "errors",
     "TokenRefreshError": "errors",
     "TokenSource": "credentials",
+    "TokenStore": "credentials",
     "UnprocessableEntityError": "errors",
     "Usage": "models",
     "UsageMetrics": "resources.usage",

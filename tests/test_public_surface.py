@@ -80,6 +80,7 @@ PUBLIC = [
     "TokenExpiredError",
     "TokenRefreshError",
     "TokenSource",
+    "TokenStore",
     "UnprocessableEntityError",
     "Usage",
     "UsageMetrics",

@@ -1,11 +1,13 @@
 """Keeps the token of an OAuth grant: one refresh however many calls wait, one failure a back-off."""
 
 from contextlib import suppress
+from functools import partial
 from inspect import isawaitable
 
 from anyio.lowlevel import RunVar
 from msgspec import Struct
 
+from cloudplatform_async._oauth.shared_tokens import shared_grant
 from cloudplatform_async._oauth.token_endpoint import TokenEndpoint
 from cloudplatform_async._protocol.retries import backoff
 from cloudplatform_async._protocol.token_answers import current_refresh_token
@@ -90,7 +92,7 @@ class TokenKeeper(Struct, frozen=True, eq=False):
         """
         slot = oauth.slot
         if slot.token is not None and slot.token.header[1] == sent:
-            slot.token = None
+            slot.token, slot.rejected = None, sent
         if slot.token is None:
             await self.fetched(oauth)
 
@@ -113,7 +115,7 @@ class TokenKeeper(Struct, frozen=True, eq=False):
         return job
 
     async def _refresh(self, oauth: OAuth) -> AccessToken | Refusal:
-        slot, began = oauth.slot, CLOCK.get().monotonic()
+        slot = oauth.slot
         try:
             token = slot.unannounced or await self._grant(oauth)
         except TokenRefreshError as error:
@@ -122,12 +124,17 @@ class TokenKeeper(Struct, frozen=True, eq=False):
         slot.refusal = None
         await _announce(oauth)
         slot.token, slot.unannounced = token, None
-        slot.news = CLOCK.get().monotonic() - began
         return token
 
     async def _grant(self, oauth: OAuth) -> AccessToken:
         """Ask the endpoint; a rotated refresh token is kept at once, for the old one is spent."""
-        grant = await self._endpoint.ask(oauth)
+        began, asked = CLOCK.get().monotonic(), True
+        if oauth.store is None:
+            grant = await self._endpoint.ask(oauth)
+        else:
+            grant, asked = await shared_grant(oauth, oauth.store, partial(self._endpoint.ask, oauth))
+        if asked:
+            oauth.slot.news = CLOCK.get().monotonic() - began
         if isinstance(oauth, OAuthRefreshToken) and grant.refresh_token is not None:
             rotated = grant.refresh_token.reveal() != current_refresh_token(oauth).reveal()
             oauth.slot.refresh_token = grant.refresh_token

@@ -9,15 +9,19 @@ from cloudplatform_async.collect.report import FailedShard, Progress, Report
 from cloudplatform_async.collect.shards import Shard, by_created, by_credentials, by_days, by_filter, by_pages
 from cloudplatform_async.collect.sinks import Sink, csv, ndjson, parquet, sqlite
 from cloudplatform_async.collect.task import ShardProgress, ShardTask
+from cloudplatform_async.collect.token_stores import FileTokenStore, MemoryTokenStore, RedisTokenStore
 
 __all__ = [
     "Commit",
     "Executor",
     "FailedShard",
+    "FileTokenStore",
     "LocalCommit",
+    "MemoryTokenStore",
     "ObjectStoreCommit",
     "Progress",
     "RedisLimit",
+    "RedisTokenStore",
     "Report",
     "Shard",
     "ShardProgress",

@@ -26,7 +26,7 @@ _TRIES = 16
 _PARTS = 10  # of the window, each with its part of the limit: what comes in bursts also comes late in bursts
 
 
-def _url(text: str) -> str:
+def url_of(text: str) -> str:
     """Look up a URL that is named by a variable of the environment."""
     if not text.startswith("$"):
         return text
@@ -64,7 +64,7 @@ class RedisLimit:
     def __attrs_post_init__(self) -> None:
         if self.requests < 1 or self.per <= 0:
             raise ConfigurationError("RedisLimit needs requests= from 1 up, and per= above 0 seconds.")
-        object.__setattr__(self, "_server", _Server(_url(self.url), self.requests, self.per))
+        object.__setattr__(self, "_server", _Server(url_of(self.url), self.requests, self.per))
 
     async def acquire(self, name: str, most: int) -> tuple[int, float]:
         """Reserve up to ``most`` turns.

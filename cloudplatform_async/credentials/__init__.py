@@ -12,6 +12,7 @@ from cloudplatform_async.credentials.secrets import (
     checked_secret,
     is_blank,
 )
+from cloudplatform_async.credentials.token_store import TokenStore
 from cloudplatform_async.errors import ConfigurationError
 from cloudplatform_async.settings import Omit
 
@@ -28,6 +29,7 @@ __all__ = [
     "SecretSource",
     "TokenHolder",
     "TokenSource",
+    "TokenStore",
     "checked_secret",
 ]
 

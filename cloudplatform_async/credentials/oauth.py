@@ -9,6 +9,7 @@ from attrs import Attribute, field, frozen
 
 from cloudplatform_async.credentials.secrets import Secret, checked_secret
 from cloudplatform_async.credentials.token_slot import TokenSlot
+from cloudplatform_async.credentials.token_store import TokenStore
 from cloudplatform_async.errors import ConfigurationError
 from cloudplatform_async.settings import secure_url
 
@@ -72,6 +73,7 @@ class OAuthClientCredentials:
         scopes: To ask for; none takes the server's default.
         skew: Seconds before its end at which a token is replaced while it still serves; at most half
             of the token's life counts.
+        store: Where other processes find the token, so that one of them refreshes for all; none by default.
 
     Raises:
         ConfigurationError: For a value that cannot be used.
@@ -85,6 +87,7 @@ class OAuthClientCredentials:
     client_secret: Secret = field(converter=_client_secret, repr=False)
     scopes: tuple[str, ...] = field(default=(), converter=_scopes, kw_only=True)
     skew: float = field(default=30.0, validator=_check_skew, kw_only=True)
+    store: TokenStore | None = field(default=None, repr=False, kw_only=True)
     slot: TokenSlot = field(factory=TokenSlot, init=False, repr=False)
 
 
@@ -108,6 +111,8 @@ class OAuthRefreshToken:
         on_rotate: Sync or async; called with each new refresh token before the access token that came
             with it serves. What it raises reaches the calls that wait, and it is called again with the
             next one.
+        store: Where other processes find both tokens, so that one of them refreshes for all; none by
+            default. A newer refresh token there takes the place of this one.
 
     Raises:
         ConfigurationError: For a value that cannot be used.
@@ -125,6 +130,7 @@ class OAuthRefreshToken:
     on_rotate: Callable[[str], object] | None = field(
         default=None, validator=_check_callback, repr=False, kw_only=True
     )
+    store: TokenStore | None = field(default=None, repr=False, kw_only=True)
     slot: TokenSlot = field(factory=TokenSlot, init=False, repr=False)
 
 

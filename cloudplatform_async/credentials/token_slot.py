@@ -65,16 +65,29 @@ class TokenSlot:
         refresh_token: The newest one, where it was rotated.
         unannounced: Serves as soon as ``on_rotate`` has taken the refresh token that came with it.
         refusal: The last failure, until a refresh succeeds.
+        rejected: The header of the token that the API rejected last.
+        stored: The refresh token that was last found in a store.
         news: Seconds that the last refresh took, until a call has told of it.
     """
 
-    __slots__ = ("__weakref__", "news", "refresh_token", "refusal", "token", "unannounced")
+    __slots__ = (
+        "__weakref__",
+        "news",
+        "refresh_token",
+        "refusal",
+        "rejected",
+        "stored",
+        "token",
+        "unannounced",
+    )
 
     def __init__(self) -> None:
         self.token: AccessToken | None = None
         self.refresh_token: Secret | None = None
         self.unannounced: AccessToken | None = None
         self.refusal: Refusal | None = None
+        self.rejected: bytes | None = None
+        self.stored: Secret | None = None
         self.news: float | None = None
 
     def __repr__(self) -> str:

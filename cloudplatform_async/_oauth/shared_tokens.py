@@ -1,0 +1,118 @@
+"""Takes a grant's next token from a store that other processes share, or refreshes for all of them."""
+
+import hashlib
+from collections.abc import Awaitable, Callable
+from math import inf
+from uuid import uuid4
+
+import anyio
+import msgspec
+
+from cloudplatform_async._protocol.decoding.native import UNDECODABLE
+from cloudplatform_async._protocol.token_answers import Grant
+from cloudplatform_async._protocol.tokens import Instant, Phase, phase, read_token
+from cloudplatform_async._runtime.clock import CLOCK
+from cloudplatform_async.credentials import OAuth, OAuthRefreshToken, Secret, SecretBytes
+from cloudplatform_async.credentials.secrets import SecretStruct, is_sendable
+from cloudplatform_async.credentials.token_slot import AccessToken, Expiry
+from cloudplatform_async.credentials.token_store import TokenStore
+
+_LEASE = 45.0  # seconds: longer than a token request may take
+_POLL = 0.1  # seconds
+_SHIELD = 5.0  # seconds for a store to take what must not be lost
+
+
+class _Kept(SecretStruct, frozen=True):
+    access_token: str
+    expires_at: float | None  # on the wall's clock: others have another monotonic one
+    life: float | None
+    scopes: frozenset[str] | None
+    refresh_token: str | None
+
+
+_decode = msgspec.json.Decoder(_Kept).decode
+
+
+async def shared_grant(
+    oauth: OAuth, store: TokenStore, ask: Callable[[], Awaitable[Grant]]
+) -> tuple[Grant, bool]:
+    """Give the next token, and whether it was asked for here.
+
+    Raises:
+        TokenRefreshError: It was this process's turn to ask, and the endpoint gave none.
+    """
+    key, owner = _key(oauth), uuid4().hex
+    while (adopted := _adopted(oauth, await store.read(key))) is None:
+        if await store.claim(key, owner, _LEASE):
+            return await _claimed(oauth, store, (key, owner), ask)
+        await CLOCK.get().sleep(_POLL)
+    return adopted, False
+
+
+async def _claimed(
+    oauth: OAuth, store: TokenStore, claim: tuple[str, str], ask: Callable[[], Awaitable[Grant]]
+) -> tuple[Grant, bool]:
+    """Look again, for another may have saved one just before; else ask, with the newest refresh token."""
+    try:
+        if (adopted := _adopted(oauth, await store.read(claim[0]))) is not None:
+            return adopted, False
+        grant = await ask()
+        with anyio.move_on_after(_SHIELD, shield=True):
+            await store.save(*claim, _value(oauth, grant))
+        return grant, True
+    finally:
+        with anyio.move_on_after(_SHIELD, shield=True):
+            await store.release(*claim)
+
+
+def _adopted(oauth: OAuth, value: bytes | None) -> Grant | None:
+    """Take a refresh token that another process was given, and its access token where that serves."""
+    try:
+        kept = None if value is None else _decode(value)
+    except UNDECODABLE:
+        return None
+    if kept is None or not is_sendable(kept.access_token):
+        return None
+    _take_refresh_token(oauth, kept.refresh_token)
+    token, clock = _token(kept), CLOCK.get()
+    stands = phase(token, Instant(clock.monotonic(), clock.wall()), oauth.skew)
+    if stands is not Phase.FRESH or token.header[1] == oauth.slot.rejected:
+        return None
+    return Grant(token, None)
+
+
+def _take_refresh_token(oauth: OAuth, found: str | None) -> None:
+    """Take one that is new in the store; one that stood there before may be spent, where a save failed."""
+    slot = oauth.slot
+    if found and (slot.stored is None or slot.stored.reveal() != found):
+        slot.stored = slot.refresh_token = Secret(found)
+
+
+def _token(kept: _Kept) -> AccessToken:
+    life = inf if kept.life is None else kept.life
+    expiry = None if kept.expires_at is None else Expiry(at=kept.expires_at, on_wall=True, life=life)
+    read = read_token(Secret(kept.access_token))
+    return AccessToken(secret=read.secret, header=read.header, expiry=expiry, scopes=kept.scopes)
+
+
+def _value(oauth: OAuth, grant: Grant) -> SecretBytes:
+    expiry, clock, at = grant.token.expiry, CLOCK.get(), None
+    if expiry is not None:
+        at = expiry.at if expiry.on_wall else clock.wall() + expiry.at - clock.monotonic()
+    newest = grant.refresh_token or oauth.slot.refresh_token
+    kept = _Kept(
+        access_token=grant.token.secret.reveal(),
+        expires_at=at,
+        life=None if expiry is None or expiry.life == inf else expiry.life,
+        scopes=grant.token.scopes,
+        refresh_token=None if newest is None else newest.reveal(),
+    )
+    return SecretBytes(msgspec.json.encode(kept))
+
+
+def _key(oauth: OAuth) -> str:
+    """Name a grant by all that says what its tokens may do; whoever lacks its secret cannot find them."""
+    refreshes = isinstance(oauth, OAuthRefreshToken)
+    secret = oauth.refresh_token if isinstance(oauth, OAuthRefreshToken) else oauth.client_secret
+    parts = [oauth.token_url, oauth.client_id, *sorted(oauth.scopes), secret.reveal(), str(refreshes)]
+    return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
