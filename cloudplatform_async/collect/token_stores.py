@@ -29,8 +29,8 @@ _CREATING = Lock()  # to close a file gives up the locks that other threads have
 _CLAIM = """
 INSERT INTO claims VALUES (:key, :owner, :now + :seconds)
 ON CONFLICT (key) DO UPDATE SET owner = excluded.owner, until = excluded.until
-WHERE claims.until <= :now OR claims.until > :now + :seconds
-"""  # a claim from a later time than now was made before the clock was set back
+WHERE claims.until <= :now OR claims.until > :now + 2 * :seconds
+"""  # what ends so late was claimed before the clock was set back; who waited is a little late too
 _RELEASE = "DELETE FROM claims WHERE key = ? AND owner = ?"
 _RELEASE_IN_REDIS = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end"
 

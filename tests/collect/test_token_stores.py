@@ -158,6 +158,19 @@ async def test_a_claim_is_one_owners_until_it_ends(store: Callable[[], TokenStor
     assert await one.read("k") == b"value"
 
 
+async def test_a_late_claim_takes_nothing_from_an_earlier_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who waited for the file had read the clock before; only a clock that was set back ends a claim."""
+    store, now = FileTokenStore(tmp_path / "tokens"), 1_000_000.0
+    monkeypatch.setattr("time.time", lambda: now)
+    assert await store.claim("k", "one", 45)
+    now -= 1
+    assert not await store.claim("k", "waited", 45)
+    now -= 3600
+    assert await store.claim("k", "set back", 45)
+
+
 async def test_a_value_that_is_no_token_is_replaced(sandbox: Sandbox) -> None:
     """Whoever broke it breaks no call."""
     store = MemoryTokenStore()
