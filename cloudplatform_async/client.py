@@ -76,10 +76,10 @@ class AsyncClient(AnyEndpoint):
         ...         print(project.name)
     """
 
-    projects = ResourceAttribute(Projects)
-    usage = ResourceAttribute(UsageMetrics)
-    workflows = ResourceAttribute(Workflows)
-    events = ResourceAttribute(Events)
+    projects: ResourceAttribute[Projects] = ResourceAttribute(Projects)
+    usage: ResourceAttribute[UsageMetrics] = ResourceAttribute(UsageMetrics)
+    workflows: ResourceAttribute[Workflows] = ResourceAttribute(Workflows)
+    events: ResourceAttribute[Events] = ResourceAttribute(Events)
 
     def __init__(
         self,

@@ -193,4 +193,4 @@ class WorkflowFailedError(CloudPlatformError):
 
     def __init__(self, message: str = "", *, run: "WorkflowRun | None" = None, **context: Any) -> None:
         super().__init__(message, **context)
-        self.run = cast("WorkflowRun", run)  # left out only where a copy is made, and set then
+        self.run: WorkflowRun = cast("WorkflowRun", run)  # left out only where a copy is made, and set then

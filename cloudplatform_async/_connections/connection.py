@@ -27,11 +27,11 @@ class Connection(ABC):
     __slots__ = ("enter", "idle_since", "is_reusable", "origin", "sent", "used")
 
     def __init__(self, origin: Origin) -> None:
-        self.origin = origin
-        self.idle_since = 0.0
-        self.used = False
-        self.sent = False
-        self.is_reusable = False
+        self.origin: Origin = origin
+        self.idle_since: float = 0.0
+        self.used: bool = False
+        self.sent: bool = False
+        self.is_reusable: bool = False
         self.enter: Enter | None = None
 
     @abstractmethod

@@ -86,7 +86,7 @@ class Pool(Connections):
     def __init__(
         self, limits: PoolLimits, route: Callable[[Origin], Route], connect: Callable[[Route], Connection]
     ) -> None:
-        self.is_closed = False
+        self.is_closed: bool = False
         self._limits = limits
         self._route = route
         self._connect = connect

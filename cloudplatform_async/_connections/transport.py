@@ -62,7 +62,7 @@ class PooledTransport(httpx.AsyncBaseTransport):
     ) -> None:
         self._tls = TLSSettings(verify, trust_env=trust_env)
         self._proxies = Proxies(proxy, trust_env=trust_env)
-        self.pool = Pool(limits, self._route, self._connect)
+        self.pool: Pool = Pool(limits, self._route, self._connect)
         self._has_parser = sys.implementation.name == "cpython" and find_spec("httptools") is not None
         self._patches = _Patches()
         # Loads httpcore and, where it may be wanted, the native connection: now, and not while calls wait.

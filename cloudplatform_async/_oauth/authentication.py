@@ -64,7 +64,7 @@ class Authentication:
         key, token = credentials.api_key, credentials.access_token
         self._key = (_key_header(key),) if isinstance(key, Secret) else ()
         self._token = read_token(token) if isinstance(token, Secret) else None
-        self.identity = self._known_identity()
+        self.identity: object = self._known_identity()
         self._asks = isinstance(key, SecretFunction) or isinstance(token, SecretFunction)
 
     def identity_of(self, sent: RawHeaders) -> object:

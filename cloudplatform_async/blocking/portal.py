@@ -27,7 +27,7 @@ class Portal:
     """
 
     def __init__(self) -> None:
-        self.is_closed = False
+        self.is_closed: bool = False
         self._lock = Lock()
         self._process = os.getpid()
         self._thread: Thread | None = None

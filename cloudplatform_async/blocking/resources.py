@@ -1,7 +1,7 @@
 """The resources of a blocking client: each method is the awaited one of the same name, waited for."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, TypeVar, Unpack, overload
+from typing import Any, Final, TypeVar, Unpack, overload
 
 from anyio import to_thread
 
@@ -27,11 +27,11 @@ _END: Any = object()
 class BlockingProjects(Resource[Projects]):
     """The projects of the workspace; reached as ``client.projects``."""
 
-    list = waits(Projects.list)
-    create = waits(Projects.create)
-    get = waits(Projects.get)
-    update = waits(Projects.update)
-    delete = waits(Projects.delete)
+    list: Final = waits(Projects.list)
+    create: Final = waits(Projects.create)
+    get: Final = waits(Projects.get)
+    update: Final = waits(Projects.update)
+    delete: Final = waits(Projects.delete)
 
     @overload
     def iter_all(
@@ -107,29 +107,29 @@ class BlockingProjects(Resource[Projects]):
 class BlockingUsage(Resource[UsageMetrics]):
     """The usage of the workspace; reached as ``client.usage``."""
 
-    get = waits(UsageMetrics.get)
-    iter_windows = walks(UsageMetrics.iter_windows)
+    get: Final = waits(UsageMetrics.get)
+    iter_windows: Final = walks(UsageMetrics.iter_windows)
 
 
 class BlockingWorkflows(Resource[Workflows]):
     """The workflows of the workspace and their runs; reached as ``client.workflows``."""
 
-    list = waits(Workflows.list)
-    iter_all = walks(Workflows.iter_all)
-    get = waits(Workflows.get)
-    trigger = waits(Workflows.trigger)
-    list_runs = waits(Workflows.list_runs)
-    iter_runs = walks(Workflows.iter_runs)
-    get_run = waits(Workflows.get_run)
-    cancel_run = waits(Workflows.cancel_run)
-    wait = waits(Workflows.wait)
+    list: Final = waits(Workflows.list)
+    iter_all: Final = walks(Workflows.iter_all)
+    get: Final = waits(Workflows.get)
+    trigger: Final = waits(Workflows.trigger)
+    list_runs: Final = waits(Workflows.list_runs)
+    iter_runs: Final = walks(Workflows.iter_runs)
+    get_run: Final = waits(Workflows.get_run)
+    cancel_run: Final = waits(Workflows.cancel_run)
+    wait: Final = waits(Workflows.wait)
 
 
 class BlockingEvents(Resource[Events]):
     """The events of the workspace; reached as ``client.events``."""
 
-    list = waits(Events.list)
-    tail = streams(Events.tail)
+    list: Final = waits(Events.list)
+    tail: Final = streams(Events.tail)
 
     @overload
     def iter_all(

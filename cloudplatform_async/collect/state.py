@@ -1,5 +1,6 @@
 """Where a shard stands: what each committed chunk says, beside its rows."""
 
+from collections.abc import Callable
 from uuid import uuid4
 
 import msgspec
@@ -49,4 +50,4 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     bytes: int = 0
 
 
-decode_state = msgspec.json.Decoder(ShardState).decode
+decode_state: Callable[[bytes | str], ShardState] = msgspec.json.Decoder(ShardState).decode

@@ -5,10 +5,10 @@ try:
     from cloudplatform_async.sandbox.sandbox import Sandbox
     from cloudplatform_async.sandbox.serving.faults import Fault, Faults
     from cloudplatform_async.sandbox.serving.records import ServedRequest
-except ModuleNotFoundError as error:
-    if (error.name or "").partition(".")[0] not in {"starlette", "uvicorn", "h11"}:
+except ModuleNotFoundError as _missing:
+    if (_missing.name or "").partition(".")[0] not in {"starlette", "uvicorn", "h11"}:
         raise
-    message = f'The sandbox needs {error.name}: pip install "cloudplatform-async[sandbox]"'
-    raise ModuleNotFoundError(message, name=error.name) from error
+    _message = f'The sandbox needs {_missing.name}: pip install "cloudplatform-async[sandbox]"'
+    raise ModuleNotFoundError(_message, name=_missing.name) from _missing
 
 __all__ = ["Clock", "Fault", "Faults", "Sandbox", "ServedRequest"]

@@ -61,7 +61,8 @@ class View:
     def __init__(self, options: Output, fields: Sequence[str] = (), default: Sequence[str] = ()) -> None:
         from cloudplatform_async.cli.output.values import Columns, check_query
 
-        self.options = options = _with_settings(options)
+        options = _with_settings(options)
+        self.options: Output = options
         self._fields = fields
         shape = default if (options.output or "table") == "table" else fields
         self._columns = Columns(options.columns, shape or fields, fields)

@@ -32,8 +32,8 @@ class Columns:
     """
 
     def __init__(self, chosen: str | None, default: Sequence[str], known: Sequence[str] = ()) -> None:
-        self.is_chosen = chosen is not None
-        self.names = tuple(default) if chosen is None else _split(chosen)
+        self.is_chosen: bool = chosen is not None
+        self.names: tuple[str, ...] = tuple(default) if chosen is None else _split(chosen)
         self._paths = {name: _path(name) for name in self.names if not name.isidentifier()}
         for name in self.names if known and self.is_chosen else ():
             if name.isidentifier() and name not in known:

@@ -30,7 +30,7 @@ class Database:
         self._connection.execute("PRAGMA synchronous = NORMAL")
         self._lock = RLock()
         self._totals: dict[tuple[str, tuple[Value, ...]], int] = {}
-        self.revision = 0
+        self.revision: int = 0
 
     def create(self, *statements: str) -> None:
         """Run statements that define tables."""
