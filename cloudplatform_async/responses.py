@@ -37,6 +37,10 @@ class APIResponse(Struct, Generic[T], frozen=True, kw_only=True):
         idempotency_key: The key that was sent with a write.
         replayed: The server had done this write before and repeated its first answer.
         rate_limit: What is left of the quota, where the answer says so.
+
+    Example:
+        >>> response = await client.request("GET", "/projects/prj_01")  # doctest: +SKIP
+        >>> response.data, response.status_code, response.request_id  # doctest: +SKIP
     """
 
     data: T

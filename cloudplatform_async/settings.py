@@ -114,6 +114,10 @@ class RetryPolicy:
         max_retry_after: Longest wait that the server may ask for, in seconds; above it the error is
             raised at once.
         budget: Spend retries from the client's shared budget, so that an outage is not made worse.
+
+    Example:
+        >>> RetryPolicy(max_retries=2, max_retry_after=10).cap
+        8.0
     """
 
     max_retries: int = field(default=4, validator=_count(0))

@@ -19,6 +19,10 @@ class ClientStatistics(Struct, frozen=True, kw_only=True):
         throttled: Answers with status 429.
         replayed: Writes that the server answered from its memory of the idempotency key.
         limits: What the latest answer of each endpoint group said of its limit.
+
+    Example:
+        >>> client.statistics().retries  # doctest: +SKIP
+        0
     """
 
     connections: int | None

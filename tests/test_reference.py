@@ -1,9 +1,14 @@
 """The reference holds every public name, and each name says how it is used."""
 
+import inspect
 import re
+from enum import Enum
 from importlib import import_module
 from pathlib import Path
+from typing import is_typeddict
 
+import attrs
+import msgspec
 import pytest
 
 PACKAGE = "cloudplatform_async"
@@ -35,3 +40,30 @@ def test_each_public_name_is_in_the_reference(name: str) -> None:
 def test_the_reference_holds_nothing_twice() -> None:
     """A name has one place to be read and linked."""
     assert sorted(DIRECTIVES) == sorted(set(DIRECTIVES))
+
+
+def is_plain_value(named: object) -> bool:
+    """Whether it only holds values, or is an error: nothing is called on it."""
+    if not inspect.isclass(named):
+        return not inspect.isroutine(named)
+    if issubclass(named, Exception | Enum) or is_typeddict(named):
+        return True
+    methods = [
+        key for key, each in vars(named).items() if inspect.isfunction(each) and not key.startswith("_")
+    ]
+    return (attrs.has(named) or issubclass(named, msgspec.Struct)) and not methods
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_public_name_shows_how_it_is_used(name: str) -> None:
+    """It has an example, or its methods have, unless it is an error or a plain value."""
+    named = thing(name)
+    places = [named, *vars(named).values()] if inspect.isclass(named) else [named]
+    assert is_plain_value(named) or any("Example:" in (place.__doc__ or "") for place in places)
+
+
+def test_what_is_called_is_no_plain_value() -> None:
+    """A client needs an example, a project needs none."""
+    names = ["AsyncClient", "Paginator", "Project", "NotFoundError", "AUTO"]
+    values = [is_plain_value(thing(f"{PACKAGE}.{name}")) for name in names]
+    assert values == [False, False, True, True, True]

@@ -89,6 +89,10 @@ class RecordBatches:
 
     An error of the walk comes after the batch of what was before it; what a cancelled task had of a
     batch is in the next one.
+
+    Example:
+        >>> async for batch in client.projects.iter_all().record_batches(batch_size=10_000):  # doctest: +SKIP
+        ...     writer.write_batch(batch)
     """
 
     def __init__(self, walk: Walk, model: type[Any], size: int) -> None:

@@ -33,6 +33,10 @@ class Page(Struct, Generic[T], frozen=True, kw_only=True):
         limit: Most items that the server puts on a page.
         has_more: Another page follows.
         request_id: ``x-request-id`` of the answer.
+
+    Example:
+        >>> page = await client.projects.list(limit=20)  # doctest: +SKIP
+        >>> [project.name for project in page], page.has_more  # doctest: +SKIP
     """
 
     items: list[T]

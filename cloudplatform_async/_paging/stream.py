@@ -168,7 +168,12 @@ class PageStream(Generic[T]):
 
 
 class Pages(Generic[T]):
-    """The pages of a paginator, as an async iterator."""
+    """The pages of a paginator, as an async iterator.
+
+    Example:
+        >>> async for page in client.projects.iter_all().pages():  # doctest: +SKIP
+        ...     print(len(page))
+    """
 
     def __init__(self, turn: Callable[[], Awaitable[Page[T] | None]]) -> None:
         self._turn = turn

@@ -141,6 +141,9 @@ class SharedLimit(Protocol):
 
     ``cloudplatform_async.collect.RedisLimit`` is one. Names are hashes of a credential and an endpoint
     group: no secret is in them.
+
+    Example:
+        >>> AsyncClient(shared_limit=RedisLimit("$REDIS_URL", requests=600, per=60.0))  # doctest: +SKIP
     """
 
     async def acquire(self, name: str, most: int) -> tuple[int, float]:

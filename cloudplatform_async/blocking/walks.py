@@ -123,7 +123,12 @@ class Stream(Generic[T]):
 
 
 class Pages(Generic[T]):
-    """The pages of a walk, as an iterator."""
+    """The pages of a walk, as an iterator.
+
+    Example:
+        >>> for page in client.projects.iter_all().pages():  # doctest: +SKIP
+        ...     print(len(page))
+    """
 
     def __init__(self, portal: Portal, walk: Paginator[T]) -> None:
         self._portal = portal

@@ -21,7 +21,12 @@ _PAUSE = 0.1  # seconds before the first repetition; each further one waits twic
 
 
 class Commit(Protocol):
-    """Objects that are created whole and never changed; from any thread, process and machine."""
+    """Objects that are created whole and never changed; from any thread, process and machine.
+
+    Example:
+        >>> LocalCommit("out").create("done", b"")  # doctest: +SKIP
+        True
+    """
 
     def create(self, key: str, data: bytes) -> bool:
         """Put an object in one step; False where another writer's was first."""

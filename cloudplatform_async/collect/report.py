@@ -64,6 +64,10 @@ class Report:
         lost_workers: Times that a shard was given out again because its worker was lost.
         seconds: That the run took.
         failed: Shards that did not come to their end; run the job again to go on with them.
+
+    Example:
+        >>> report = await collect(shards, ndjson("out"))  # doctest: +SKIP
+        >>> report.to_dict()  # doctest: +SKIP
     """
 
     shards: int

@@ -22,7 +22,11 @@ _STATES = "_collected"
 
 
 class Sink(Protocol):
-    """Takes chunks of rows, each in one step that one writer can win; plain values, to be pickled."""
+    """Takes chunks of rows, each in one step that one writer can win; plain values, to be pickled.
+
+    Example:
+        >>> await collect(shards, ndjson("out"))  # doctest: +SKIP
+    """
 
     @property
     def chunk_rows(self) -> int:
@@ -199,6 +203,10 @@ def csv(target: Any, *, chunk_rows: int = CHUNK_ROWS) -> FileSink:
     Args:
         target: Path of a folder, or a store of obstore (extra ``remote``).
         chunk_rows: Rows of one file.
+
+    Example:
+        >>> csv("out", chunk_rows=1_000).chunk_rows
+        1000
     """
     return FileSink(commit_for(target), CsvFormat(), chunk_rows)
 
@@ -209,6 +217,10 @@ def parquet(target: Any, *, chunk_rows: int = CHUNK_ROWS) -> FileSink:
     Args:
         target: Path of a folder, or a store of obstore (extra ``remote``).
         chunk_rows: Rows of one file.
+
+    Example:
+        >>> parquet("out").chunk_rows
+        10000
     """
     return FileSink(commit_for(target), ParquetFormat(), chunk_rows)
 
@@ -219,6 +231,10 @@ def sqlite(target: Any, *, chunk_rows: int = CHUNK_ROWS) -> SqliteSink:
     Args:
         target: Path of the database.
         chunk_rows: Rows of one transaction.
+
+    Example:
+        >>> sqlite("rows.sqlite").chunk_rows
+        10000
     """
     if not isinstance(target, (str, os.PathLike)):
         raise ConfigurationError("sqlite() writes a file: give it a path.")

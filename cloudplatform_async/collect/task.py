@@ -61,6 +61,9 @@ class ShardTask:
         sink: Where rows go.
         options: Arguments of the client, such as ``shared_limit``.
         losses: How often a worker was lost with it since the last chunk: each time chunks get smaller.
+
+    Example:
+        >>> progress = await pickle.loads(pickle.dumps(task)).run()  # doctest: +SKIP
     """
 
     shard: Shard

@@ -54,6 +54,10 @@ class CreateResults:
 
     Nothing is sent before the first result is asked for. From then on as many items as the concurrency
     allows are read, created, and held until their results are taken.
+
+    Example:
+        >>> async for result in client.projects.create_many(items):  # doctest: +SKIP
+        ...     print(result.project or result.error)
     """
 
     def __init__(self, create: Create, items: Items, concurrency: int, background: Background) -> None:

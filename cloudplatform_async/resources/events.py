@@ -48,7 +48,12 @@ class EventFilters(CallOptions, total=False):
 
 @define(eq=False, repr=False, slots=False)
 class Events:
-    """The events of the workspace; reached as ``client.events``."""
+    """The events of the workspace; reached as ``client.events``.
+
+    Example:
+        >>> async for event in client.events.iter_all(type="project.*"):  # doctest: +SKIP
+        ...     print(event.type, event.id)
+    """
 
     _sender: Sender
 

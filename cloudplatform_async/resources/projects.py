@@ -33,7 +33,11 @@ _WRITE: Final = "projects:write"
 
 @define(eq=False, repr=False, slots=False)
 class Projects:
-    """The projects of the workspace; reached as ``client.projects``."""
+    """The projects of the workspace; reached as ``client.projects``.
+
+    Example:
+        >>> await client.projects.create(name="Payments", slug="payments")  # doctest: +SKIP
+    """
 
     _sender: Sender
 

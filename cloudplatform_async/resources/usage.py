@@ -25,7 +25,11 @@ _DAY = timedelta(days=1)
 
 @define(eq=False, repr=False, slots=False)
 class UsageMetrics:
-    """The usage of the workspace; reached as ``client.usage``."""
+    """The usage of the workspace; reached as ``client.usage``.
+
+    Example:
+        >>> await client.usage.get(date(2026, 3, 1), date(2026, 3, 31))  # doctest: +SKIP
+    """
 
     _sender: Sender
 

@@ -106,6 +106,9 @@ class MemoryGuard:
 
     Raises:
         ConfigurationError: For a lease, memory or number that is not above 0.
+
+    Example:
+        >>> receiver(verifier, handler, guard=MemoryGuard(kept=timedelta(days=1)))  # doctest: +SKIP
     """
 
     _lease: timedelta = field(default=_LEASE, validator=_above_zero, alias="lease", kw_only=True)
@@ -160,6 +163,9 @@ class SQLiteGuard:
     Raises:
         ConfigurationError: For a lease or memory that is not above 0.
         sqlite3.Error: By its methods, where the file cannot be used.
+
+    Example:
+        >>> receiver(verifier, handler, guard=SQLiteGuard("deliveries.sqlite"))  # doctest: +SKIP
     """
 
     _path: str = field(converter=_path, alias="path")

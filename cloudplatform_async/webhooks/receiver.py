@@ -74,7 +74,11 @@ def receiver(
 
 @frozen(eq=False)
 class Receiver:
-    """The endpoint that ``receiver`` makes."""
+    """The endpoint that ``receiver`` makes.
+
+    Example:
+        >>> app.mount("/hooks", receiver(verifier, handler))  # doctest: +SKIP
+    """
 
     _verifier: WebhookVerifier
     _handler: Handler = field(repr=False)

@@ -131,8 +131,8 @@ def faults(pages: dict[Path, Page]) -> Iterator[str]:
                 yield f"{where} links to {link}, which is not there"
             elif parts.fragment and target in pages and unquote(parts.fragment) not in pages[target].anchors:
                 yield f"{where} links to {link}, an anchor that is not there"
-    for sheet in SITE.rglob("*.css"):
-        for url in re.findall(r"url\(['\"]?(https?:[^)]+)", sheet.read_text("utf-8")):
+    for sheet in (*SITE.rglob("*.css"), *SITE.rglob("*.svg")):
+        for url in re.findall(r"url\(['\"]?((?:https?:)?//[^)]+)", sheet.read_text("utf-8")):
             yield f"{sheet.relative_to(SITE)} loads {url}"
 
 

@@ -34,6 +34,10 @@ class Fault:
         method: The method it is for; None: each.
         path: The path it is for, without the query, as a shell pattern (`/v1/projects/*`); None: each.
         id: Tells it from the others.
+
+    Example:
+        >>> Fault(kind="status", status=503, path="/v1/usage").matches("GET", "/v1/usage")
+        True
     """
 
     kind: Kind
@@ -80,7 +84,14 @@ class ScriptedFault:
 
 @define
 class Faults:
-    """The script: faults in the order they were added. A request meets the first one that strikes."""
+    """The script: faults in the order they were added. A request meets the first one that strikes.
+
+    Example:
+        >>> faults = Faults()
+        >>> fault = faults.add(kind="lost_answer", path="/v1/projects", times=1)
+        >>> fault.kind
+        'lost_answer'
+    """
 
     _script: list[ScriptedFault] = field(factory=list[ScriptedFault], init=False)
     _lock: Lock = field(factory=Lock, init=False, repr=False)
