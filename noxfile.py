@@ -178,9 +178,9 @@ def _group(name: str) -> list[str]:
 
 
 def _lower_bounds() -> Iterator[str]:
-    """Every direct requirement, pinned to its own lower bound."""
+    """Every requirement of a user, pinned to its own lower bound; what only tests need may be newer."""
     project = PYPROJECT["project"]
-    extras = project["optional-dependencies"].values()
+    extras = (names for extra, names in project["optional-dependencies"].items() if extra != "test")
     for requirement in map(Requirement, chain(project["dependencies"], *extras)):
         for bound in requirement.specifier:
             if bound.operator == ">=":
