@@ -100,3 +100,18 @@ def test_links_to_files_lead_somewhere(page: str) -> None:
     folder = ROOT if (ROOT / page).exists() else ROOT / "docs"
     links = re.findall(r"\]\((?!https?://|#)([^)#]+)", PAGES[page])
     assert [link for link in links if not (folder / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_tests_and_programs_that_a_page_names_are_there(page: str) -> None:
+    """What is said to be shown by a test can be read."""
+    named = re.findall(r"`((?:tests|docs)/[\w./-]+)`", PAGES[page])
+    assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+def test_no_picture_of_the_documentation_loads_anything() -> None:
+    """Opened by themselves they ask no other server, not even for a font."""
+    pictures = texts("docs/**/*.svg")
+    assert pictures
+    loads = r"url\(['\"]?(?:https?:)?//|@import|<script|<image"
+    assert [path.name for path, text in pictures.items() if re.search(loads, text)] == []

@@ -92,7 +92,8 @@ def write_twins(config: dict[str, Any]) -> None:
 def first_sentence(text: str) -> str:
     """Give the sentence that a page opens with."""
     body = re.sub(r"\A# .*\n+", "", text)
-    return re.split(r"(?<=[.!?])\s", body.replace("\n", " ").strip(), maxsplit=1)[0]
+    paragraph = body.split("\n\n")[0].replace("\n", " ").removesuffix(":")
+    return re.split(r"(?<=[.!?])\s", paragraph.strip(), maxsplit=1)[0]
 
 
 class Page(HTMLParser):
