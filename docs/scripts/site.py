@@ -54,22 +54,28 @@ def described(thing: griffe.Object, level: int = 2) -> Iterator[str]:
     """Write one name with its signature, its docstring and its public members."""
     yield f"{'#' * level} {thing.name}\n"
     if isinstance(thing, griffe.Function):
-        yield f"```python\n{thing.name}{signature(thing)}\n```\n"
+        kind = "async " if "async" in thing.labels else ""
+        yield f"```python\n{kind}def {thing.name}{signature(thing)}\n```\n"
     if thing.docstring:
         yield thing.docstring.value + "\n"
     for name, member in thing.members.items():
-        if not name.startswith("_") and isinstance(member, griffe.Function) and member.docstring:
+        described_itself = isinstance(member, griffe.Function | griffe.Attribute) and member.docstring
+        if not name.startswith("_") and described_itself:
             yield from described(member, level + 1)
 
 
 def signature(function: griffe.Function) -> str:
     """Write the parameters as they were written in the source."""
     parts: list[str] = []
+    stars = {griffe.ParameterKind.var_positional: "*", griffe.ParameterKind.var_keyword: "**"}
     for each in function.parameters:
+        if each.name == "self":
+            continue
+        if each.kind is griffe.ParameterKind.keyword_only and not any(part[0] == "*" for part in parts):
+            parts.append("*")
         annotation = f": {each.annotation}" if each.annotation else ""
-        default = f" = {each.default}" if each.default else ""
-        parts.append(f"{each.name}{annotation}{default}")
-    parts = [part for part in parts if part != "self"]
+        default = f" = {each.default}" if each.default and each.kind not in stars else ""
+        parts.append(f"{stars.get(each.kind, '')}{each.name}{annotation}{default}")
     return f"({', '.join(parts)})" + (f" -> {function.returns}" if function.returns else "")
 
 
