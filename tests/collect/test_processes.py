@@ -45,7 +45,8 @@ def workers() -> list[Any]:
     return [
         process
         for process in psutil.Process().children()
-        if "cloudplatform_async.collect.engines.worker" in process.cmdline()
+        # One that another test has not waited for yet has no command any more.
+        if process.status() != psutil.STATUS_ZOMBIE and WORKER in process.cmdline()
     ]
 
 
