@@ -10,6 +10,7 @@ import machine
 from attrs import frozen
 
 OURS = "cloudplatform-async"
+UVLOOP = "cloudplatform-async, uvloop"
 BARE = "aiohttp, bare"
 SKETCH = "httpx, connections alone"
 PEERS = ("openai", "openai, aiohttp", "cloudflare", "stripe")
@@ -42,12 +43,14 @@ class Client:
         session: Opens it on a server's URL.
         imports: Module whose import is timed, if any.
         walks: Whether it gives typed rows.
+        loop: Module whose ``new_event_loop`` makes its event loop.
     """
 
     needs: tuple[str, ...]
     session: Callable[[str], AbstractAsyncContextManager[Session]]
     imports: str | None = None
     walks: bool = True
+    loop: str = "asyncio"
 
     @property
     def missing(self) -> list[str]:
@@ -175,6 +178,7 @@ async def _floor(url: str) -> AsyncIterator[Session]:
 
 CLIENTS = {
     OURS: Client(("cloudplatform-async",), _ours, "cloudplatform_async"),
+    UVLOOP: Client(("cloudplatform-async", "uvloop"), _ours, loop="uvloop"),
     "openai": Client(("openai",), _openai, "openai"),
     "openai, aiohttp": Client(("openai", "aiohttp"), _openai_aiohttp),
     "cloudflare": Client(("cloudflare",), _cloudflare, "cloudflare"),

@@ -9,6 +9,7 @@ import tracemalloc
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
+from importlib import import_module
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from typing import Any
@@ -196,7 +197,7 @@ def _run(pipe: "Connection[Any, Any]", name: str, url: str) -> None:
     machine.pin(machine.CLIENT)
     machine.allow_many_sockets()
     measures = {measure.__name__: measure for measure in (gets, burst, rows, walks, sprints, memory, layers)}
-    with asyncio.Runner() as runner:
+    with asyncio.Runner(loop_factory=import_module(CLIENTS[name].loop).new_event_loop) as runner:
         manager = CLIENTS[name].session(url)
         session = runner.run(_enter(manager))
         while True:
