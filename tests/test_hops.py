@@ -11,7 +11,7 @@ import pytest
 
 import cloudplatform_async
 from cloudplatform_async import AsyncClient
-from tests.transport.servers import Server, send
+from tests.connections.servers import Server, send
 
 ROOT = str(Path(cloudplatform_async.__file__).parent)
 PAGE = b'{"data": [{"id": "a", "name": "a"}], "meta": {"page": 1, "limit": 1, "total": 1}}'

@@ -4,7 +4,7 @@ import anyio
 import pytest
 
 from cloudplatform_async import AsyncClient, RetryPolicy, Timeouts
-from tests.transport.servers import Peer, Server, Transport, everywhere
+from tests.connections.servers import Peer, Server, Transport, everywhere
 
 pytestmark = [pytest.mark.anyio, everywhere]
 

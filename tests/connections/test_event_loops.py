@@ -13,7 +13,7 @@ import trio
 from cloudplatform_async import AsyncClient, ClientStateError
 from cloudplatform_async._connections.transport import PooledTransport
 from cloudplatform_async.sandbox import Sandbox
-from tests.transport.servers import HttpxTransport, Server, Transport, identified, send, trusting
+from tests.connections.servers import HttpxTransport, Server, Transport, identified, send, trusting
 
 OK = send(b'HTTP/1.1 200 OK\r\nContent-Length: 26\r\n\r\n{"id": "prj", "name": "n"}')
 Run = Callable[[Callable[[], Awaitable[Any]]], Any]

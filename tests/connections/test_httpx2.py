@@ -8,7 +8,7 @@ import httpx2
 import pytest
 
 from cloudplatform_async import APIConnectionError, APITimeoutError, AsyncClient, RetryPolicy
-from tests.transport.servers import Server, send
+from tests.connections.servers import Server, send
 
 pytestmark = pytest.mark.anyio
 

@@ -14,7 +14,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from pytest_httpx import HTTPXMock
 
 from cloudplatform_async import AsyncClient
-from tests.transport.servers import Server, send
+from tests.connections.servers import Server, send
 
 pytestmark = pytest.mark.anyio
 

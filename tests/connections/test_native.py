@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from cloudplatform_async._connections.transport import PooledTransport
-from tests.transport.servers import OK, Peer, Server, fetch, get, request_for, send
+from tests.connections.servers import OK, Peer, Server, fetch, get, request_for, send
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("anyio_backend", ["asyncio"])]
 
@@ -23,7 +23,7 @@ class Hasty(Peer):
 
 async def test_an_answer_before_the_end_of_an_upload_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     """A 413 to a body that is too large is the answer; its connection carries no other request."""
-    monkeypatch.setattr("tests.transport.servers.Peer", Hasty)
+    monkeypatch.setattr("tests.connections.servers.Peer", Hasty)
     transport = PooledTransport()
     with Server(send(OK)) as server:
         request = request_for(server.url, method="POST", content=b"x" * 50_000_000)

@@ -8,7 +8,7 @@ from cloudplatform_async import APIConnectionError, APITimeoutError, AsyncClient
 from cloudplatform_async._connections.messages import Origin
 from cloudplatform_async._connections.proxies import Proxies
 from cloudplatform_async._connections.transport import PooledTransport
-from tests.transport.servers import Server, hang, send
+from tests.connections.servers import Server, hang, send
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,7 @@ import anyio
 import pytest
 
 from cloudplatform_async import AsyncClient, CloudPlatformError, RetryPolicy
-from tests.transport.servers import Behaviour, Peer, Server, Transport, everywhere
+from tests.connections.servers import Behaviour, Peer, Server, Transport, everywhere
 
 pytestmark = [pytest.mark.anyio, everywhere]
 

@@ -19,7 +19,7 @@ from cloudplatform_async import (
     Timeouts,
 )
 from cloudplatform_async.sandbox import Sandbox
-from tests.transport.servers import HttpxTransport
+from tests.connections.servers import HttpxTransport
 
 CANARY = "cp_canary_5f2b91c7"
 TRANSPORTS = {"native": PooledTransport, "httpx": HttpxTransport}

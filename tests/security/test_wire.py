@@ -8,8 +8,8 @@ import pytest
 
 from cloudplatform_async import APIConnectionError, AsyncClient, ResponseTooLargeError, RetryPolicy
 from cloudplatform_async._connections.transport import PooledTransport
+from tests.connections.servers import Behaviour, Peer, Server, Transport, everywhere, send
 from tests.security.wire import meet
-from tests.transport.servers import Behaviour, Peer, Server, Transport, everywhere, send
 
 pytestmark = pytest.mark.anyio
 

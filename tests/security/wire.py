@@ -9,9 +9,9 @@ from zlib import crc32
 import anyio
 
 from cloudplatform_async import AsyncClient, CloudPlatformError, RetryPolicy, Timeouts
+from tests.connections.servers import Peer, Server
 from tests.security.chaos import random_answer
 from tests.security.judge import is_right
-from tests.transport.servers import Peer, Server
 
 _AT_ONCE = 32
 _FRAMES = (

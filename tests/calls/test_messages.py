@@ -9,7 +9,7 @@ from cloudplatform_async import APIConnectionError, RateLimitError, RetryPolicy,
 from cloudplatform_async._calls.failures import refusal
 from cloudplatform_async._protocol.responses import Answer
 from cloudplatform_async._runtime.clock import Clock
-from tests.transport.scripted import Scripted, answer, client_over
+from tests.calls.scripted import Scripted, answer, client_over
 
 pytestmark = pytest.mark.anyio
 

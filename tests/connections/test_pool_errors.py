@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from cloudplatform_async.settings import PoolLimits
-from tests.transport.servers import (
+from tests.connections.servers import (
     HALF,
     Behaviour,
     Server,

@@ -9,7 +9,7 @@ from cloudplatform_async._connections.messages import Origin
 from cloudplatform_async._connections.proxies import Proxies, is_loopback
 from cloudplatform_async._connections.transport import PooledTransport
 from cloudplatform_async.errors import ConfigurationError
-from tests.transport.servers import OK, Peer, Server, Transport, everywhere, get, send
+from tests.connections.servers import OK, Peer, Server, Transport, everywhere, get, send
 
 VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "request_method")
 

@@ -19,8 +19,8 @@ from cloudplatform_async._protocol.responses import Answer
 from cloudplatform_async._protocol.retries import Failure
 from cloudplatform_async._runtime.clock import CLOCK, Clock
 from cloudplatform_async.sandbox.platform.rate_limits import admit
-from tests.transport.scripted import PROJECT, Scripted, client_over
-from tests.transport.servers import Server, send
+from tests.calls.scripted import PROJECT, Scripted, client_over
+from tests.connections.servers import Server, send
 
 pytestmark = pytest.mark.anyio
 

@@ -27,7 +27,7 @@ pytestmark = [
     pytest.mark.skipif(shutil.which("node") is None, reason="needs Node.js 20 or newer"),
     pytest.mark.skipif(
         not (HERE / "node_modules" / "oidc-provider").is_dir(),
-        reason="needs oidc-provider: npm install --no-package-lock --prefix tests/transport/oidc",
+        reason="needs oidc-provider: npm install --no-package-lock --prefix tests/oauth/oidc",
     ),
 ]
 

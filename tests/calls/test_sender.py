@@ -24,7 +24,7 @@ from cloudplatform_async import (
 )
 from cloudplatform_async._protocol.budget import CAPACITY
 from cloudplatform_async.testing import no_waiting
-from tests.transport.scripted import (
+from tests.calls.scripted import (
     Scripted,
     Step,
     answer,

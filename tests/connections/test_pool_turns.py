@@ -11,7 +11,7 @@ from cloudplatform_async import (
     PoolLimits,
     Timeouts,
 )
-from tests.transport.servers import Server, Transport, everywhere, hang
+from tests.connections.servers import Server, Transport, everywhere, hang
 
 pytestmark = pytest.mark.anyio
 

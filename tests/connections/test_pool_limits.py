@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from cloudplatform_async._runtime.clock import CLOCK
 from cloudplatform_async.settings import PoolLimits
-from tests.transport.servers import (
+from tests.connections.servers import (
     Peer,
     Server,
     Transport,

@@ -14,7 +14,7 @@ from cloudplatform_async import AsyncClient
 from cloudplatform_async._connections.tls import TLSSettings
 from cloudplatform_async._connections.transport import PooledTransport
 from cloudplatform_async.errors import ConfigurationError
-from tests.transport.servers import HttpxTransport, Server, answer, authority, get, identified, trusting
+from tests.connections.servers import HttpxTransport, Server, answer, authority, get, identified, trusting
 
 pytestmark = pytest.mark.anyio
 

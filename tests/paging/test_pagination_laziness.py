@@ -11,8 +11,8 @@ import pytest
 from attrs import define, field
 
 from cloudplatform_async import AsyncClient, Paginator, RetryPolicy
+from tests.connections.servers import Peer, Server, Transport, everywhere
 from tests.resources.listing import PAGINGS, Listing, Paging, answer, client_of, names, settle
-from tests.transport.servers import Peer, Server, Transport, everywhere
 
 pytestmark = pytest.mark.anyio
 

@@ -5,7 +5,7 @@ import pytest
 
 from cloudplatform_async._connections.exceptions import StaleConnectionError
 from cloudplatform_async.settings import PoolLimits
-from tests.transport.servers import (
+from tests.connections.servers import (
     OK,
     Behaviour,
     Peer,

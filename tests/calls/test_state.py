@@ -8,7 +8,7 @@ from cloudplatform_async import ClientStateError, RetryPolicy
 from cloudplatform_async._calls.state import SharedState
 from cloudplatform_async.settings import parse_base_url
 from cloudplatform_async.testing import no_waiting
-from tests.transport.scripted import Scripted, answer, client_over, refuse
+from tests.calls.scripted import Scripted, answer, client_over, refuse
 
 pytestmark = pytest.mark.anyio
 

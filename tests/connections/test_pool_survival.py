@@ -12,7 +12,7 @@ import pytest
 
 from cloudplatform_async._connections.transport import PooledTransport
 from cloudplatform_async.settings import PoolLimits
-from tests.transport.servers import (
+from tests.connections.servers import (
     HttpxTransport,
     Server,
     Transport,

@@ -7,7 +7,7 @@ from cloudplatform_async import ServerError
 from cloudplatform_async._calls.attempts import until_settled
 from cloudplatform_async._protocol.responses import Answer
 from cloudplatform_async._protocol.retries import Failure
-from tests.transport.scripted import Scripted, answer, client_over
+from tests.calls.scripted import Scripted, answer, client_over
 
 pytestmark = pytest.mark.anyio
 

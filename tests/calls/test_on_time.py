@@ -20,8 +20,8 @@ from cloudplatform_async import (
     Timeouts,
 )
 from cloudplatform_async.testing import no_waiting
-from tests.transport.scripted import Scripted, answer, client_over, refuse
-from tests.transport.servers import Behaviour, Peer, Server, hang
+from tests.calls.scripted import Scripted, answer, client_over, refuse
+from tests.connections.servers import Behaviour, Peer, Server, hang
 
 TOTAL = 0.4  # seconds
 
