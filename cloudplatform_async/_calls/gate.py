@@ -107,10 +107,14 @@ class Gate:
 
     A lane's key is a digest of the credential and the group, never the secret itself (API contract §7):
     whoever sends the same credential waits together.
+
+    Attributes:
+        under_way: Requests of each lane that have no answer yet; whoever sends them keeps it.
     """
 
     def __init__(self) -> None:
         self._lanes: dict[tuple[object, str], Lane] = {}
+        self.under_way: dict[tuple[object, str], int] = {}
 
     async def enter(self, progress: Progress) -> bool:
         """Let a call pass, at once unless its group is throttled.
@@ -140,6 +144,9 @@ class Gate:
     def learn(self, progress: Progress, outcome: Answer | Failure) -> RateLimit | None:
         """Take in what the server answered to a call: only a 429 closes its group.
 
+        Of what remains, requests that are under way have their part already: when no more than theirs is
+        left, another one would be refused.
+
         Returns:
             What a success says of the limit.
         """
@@ -151,8 +158,10 @@ class Gate:
         if lane := self._find(progress):
             lane.pace.deliver()
         said = rate_limit_of(outcome.headers, progress.clock.wall())
-        reset = 0.0 if said is None or said.remaining else said.reset or 0.0
-        if said is not None and 0 < reset <= progress.policy.max_retry_after:
+        if said is None or said.remaining > self.under_way.get((progress.identity, progress.call.group), 0):
+            return said
+        reset = said.reset or 0.0
+        if 0 < reset <= progress.policy.max_retry_after:
             spacing = reset / said.limit if said.limit else progress.policy.base
             self._open(progress).pace.be_cautious(now, reset, spacing)
         return said

@@ -197,6 +197,8 @@ class Sender(Struct, eq=False, kw_only=True):
         self.state.counters.attempts += 1
         self.state.counters.retries += progress.attempts > 0
         progress.begin_attempt(lease)
+        under_way, lane = self.state.gate.under_way, (progress.identity, progress.call.group)
+        under_way[lane] = under_way.get(lane, 0) + 1
         watch = progress.watch
         outcome: Answer | Failure | None = None  # as long as it is under way
         if watch is not None:
@@ -213,6 +215,9 @@ class Sender(Struct, eq=False, kw_only=True):
             outcome = self._judged(progress, self.messages.answer(response), credentials)
             return outcome
         finally:
+            under_way[lane] -= 1
+            if not under_way[lane]:
+                del under_way[lane]
             if watch is not None:
                 watch.attempt_finished(progress.attempts, outcome, self.state.connections.count()[0])
 

@@ -10,7 +10,14 @@ import pytest
 from attrs import define, field
 from msgspec.structs import replace
 
-from cloudplatform_async import AsyncClient, PoolLimits, RateLimitError, RetryPolicy, Timeouts
+from cloudplatform_async import (
+    APIConnectionError,
+    AsyncClient,
+    PoolLimits,
+    RateLimitError,
+    RetryPolicy,
+    Timeouts,
+)
 from cloudplatform_async._calls.gate import Gate
 from cloudplatform_async._calls.progress import Progress
 from cloudplatform_async._protocol.calls import Call
@@ -240,6 +247,54 @@ async def test_an_exhausted_limit_lets_calls_go_one_by_one_and_refuses_none(
             assert len(passed) == number - 1
             await time.advance(0.01)
             assert len(passed) == number
+
+
+@pytest.mark.parametrize(("under_way", "waits"), [(4, True), (3, True), (2, False)])
+async def test_what_is_left_belongs_first_to_the_requests_that_are_under_way(
+    make: Callable[..., Progress], time: Time, under_way: int, waits: bool
+) -> None:
+    """Where no more than theirs remains, another one would be refused: it is spaced instead."""
+    gate, passed = Gate(), list[Progress]()
+    call = make()
+    gate.under_way = {(call.identity, call.call.group): under_way, ("other", call.call.group): 9}
+    gate.learn(
+        call,
+        Answer(200, {"ratelimit-limit": "60", "ratelimit-remaining": "3", "ratelimit-reset": "60"}, b""),
+    )
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(pass_gate, gate, make(), passed)
+        await settle()
+        assert bool(passed) is not waits
+        await time.advance(1.0)
+        assert passed
+
+
+async def test_a_request_that_was_cancelled_or_broke_is_not_under_way_any_more(time: Time) -> None:
+    """What is left is not kept for it."""
+    hang, broken = anyio.Event(), ["hang", "break", "hang", "break"]
+    left = {"ratelimit-limit": "60", "ratelimit-remaining": "2", "ratelimit-reset": "60"}
+
+    async def answer(_: httpx.Request) -> httpx.Response:
+        if broken:
+            if broken.pop() == "hang":
+                await hang.wait()
+            raise httpx.ReadError("broken")
+        return httpx.Response(200, json=PROJECT, headers=left)
+
+    async def get() -> None:
+        with pytest.raises(APIConnectionError):
+            await client.projects.get("prj_1")
+
+    CLOCK.set(time.clock)
+    async with client_over(Scripted(answer), retries=RetryPolicy(max_retries=0)) as client:
+        async with anyio.create_task_group() as tasks:
+            for _ in range(4):
+                tasks.start_soon(get)
+            await settle()
+            tasks.cancel_scope.cancel()
+        for _ in range(3):
+            await client.projects.get("prj_1")
+    assert time.sleepers == []
 
 
 async def test_a_call_that_has_no_time_for_caution_goes(make: Callable[..., Progress], time: Time) -> None:
