@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
 from itertools import accumulate, chain
+from operator import attrgetter
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Protocol, Self, Union, get_args, get_origin
 
@@ -16,6 +17,7 @@ from cloudplatform_async.errors import CloudPlatformError, ConfigurationError
 CHECKPOINT = "cloudplatform_async.checkpoint"  # the key in a schema's metadata
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_BLOCK = 4096  # rows at a time: what one column has brought into the processor's cache serves the next
 
 # pyarrow has no types of its own, so that what comes from it is any object to a type checker.
 Schema = Any
@@ -138,19 +140,21 @@ class Columns:
         arrow = _pyarrow()
         fields = attrs.fields(attrs.resolve_types(model))
         kinds = [_kind_of(field.type) for field in fields]
-        self._names = [field.name for field in fields]
-        self._columns: list[_Column] = [column for _, _, column in kinds]
-        pairs = zip(self._names, kinds, strict=True)
+        names = [field.name for field in fields]
+        self._columns = [(attrgetter(name), kind[2]) for name, kind in zip(names, kinds, strict=True)]
+        pairs = zip(names, kinds, strict=True)
         self.schema = arrow.schema([arrow.field(name, kind, optional) for name, (kind, optional, _) in pairs])
 
     def batch(self, rows: Sequence[Any], checkpoint: str | None = None) -> Batch:
         """Turn some rows into a batch, with the checkpoint after them in its schema."""
         schema = self.schema if checkpoint is None else self.schema.with_metadata({CHECKPOINT: checkpoint})
-        arrays = [
-            column([getattr(row, name) for row in rows])
-            for name, column in zip(self._names, self._columns, strict=True)
-        ]
-        return _pyarrow().RecordBatch.from_arrays(arrays, schema=schema)
+        arrow, starts = _pyarrow(), range(0, len(rows) or 1, _BLOCK)
+        blocks = [self._arrays(rows[start : start + _BLOCK]) for start in starts]
+        arrays = blocks[0] if len(blocks) == 1 else map(arrow.concat_arrays, zip(*blocks, strict=True))
+        return arrow.RecordBatch.from_arrays(list(arrays), schema=schema)
+
+    def _arrays(self, rows: Sequence[Any]) -> list[_Array]:
+        return [column(list(map(get, rows))) for get, column in self._columns]
 
 
 def columns_of(model: type[Any]) -> Columns:
@@ -192,7 +196,7 @@ def _kind_of(declared: Any) -> tuple[Any, bool, _Column]:
     }
     kind = kinds.pop() if len(kinds) == 1 else Any
     if kind in plain:
-        return plain[kind], optional, lambda values: arrow.array(values, plain[kind])
+        return plain[kind], optional, partial(arrow.array, type=plain[kind])
     if kind is datetime:
         return arrow.timestamp("us", "UTC"), optional, _moments
     if kind == dict[str, str]:
@@ -217,15 +221,15 @@ def _moments(values: Sequence[datetime | None]) -> _Array:
     """Reckon from the epoch: five times as fast as to have pyarrow look at each time zone."""
     arrow = _pyarrow()
     since: list[timedelta | None] = [None if value is None else value - _EPOCH for value in values]
-    return arrow.array(since, arrow.duration("us")).cast(arrow.int64()).cast(arrow.timestamp("us", "UTC"))
+    return arrow.array(since, arrow.duration("us")).view(arrow.timestamp("us", "UTC"))
 
 
 def _maps(values: Sequence[dict[str, str] | None]) -> _Array:
     arrow = _pyarrow()
     maps = [value or {} for value in values]
-    offsets = arrow.array(accumulate(map(len, maps), initial=0), arrow.int32())
+    offsets = arrow.array(list(accumulate(map(len, maps), initial=0)), arrow.int32())
     keys = arrow.array(list(chain.from_iterable(maps)), arrow.string())
-    items = arrow.array([item for each in maps for item in each.values()], arrow.string())
+    items = arrow.array(list(chain.from_iterable(map(dict[str, str].values, maps))), arrow.string())
     return arrow.MapArray.from_arrays(offsets, keys, items)
 
 

@@ -3,7 +3,6 @@
 import sqlite3
 from collections.abc import Callable, Mapping
 from contextlib import aclosing
-from functools import partial
 from typing import Any
 
 import attrs
@@ -97,8 +96,9 @@ class ShardTask:
                 batch = await rows.batch(size)
                 if batch.rows or batch.done:
                     following = state.after(len(batch.rows), batch.checkpoint, done=batch.done)
-                    commit = partial(self.sink.commit, key, following, model, batch.rows)
-                    if not await to_thread.run_sync(commit):
+                    won = await to_thread.run_sync(self.sink.commit, key, following, model, batch.rows)
+                    batch.rows = []  # gone before those of the next chunk come
+                    if not won:
                         return (await to_thread.run_sync(self._standing)).state
                     state = following
                     told(_progress(key, state, shared))

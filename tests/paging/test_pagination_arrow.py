@@ -1,11 +1,11 @@
 """A walk hands out Arrow columns, with the checkpoint after them, and loses nothing on the way."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal
 
 import httpx
 import pytest
-from attrs import field, frozen
+from attrs import asdict, field, frozen
 
 from cloudplatform_async import (
     ArrowTable,
@@ -108,6 +108,24 @@ async def test_values_are_what_the_items_had() -> None:
     )
     assert (first["kind"], second["share"]) == (None, None)
     assert [table.schema.field(name).nullable for name in ("id", "kind", "share")] == [False, True, True]
+
+
+async def test_a_batch_of_many_rows_has_each_value_at_its_place() -> None:
+    """Rows become columns some thousands at a time; nothing of that is to be seen."""
+    items = [
+        Project(
+            id=f"prj_{number}",
+            name="api",
+            status=None if number % 7 else "active",
+            labels={f"k{part}": f"{number}" for part in range(number % 3)},
+            created_at=None if number % 5 else NOW + timedelta(microseconds=number),
+        )
+        for number in range(9_000)
+    ]
+    (batch,) = [batch async for batch in Paginator.of(items).record_batches(batch_size=10_000)]
+    assert [{**row, "labels": dict(row["labels"])} for row in batch.to_pylist()] == [
+        asdict(item) for item in items
+    ]
 
 
 async def test_every_reader_of_arrow_takes_what_comes() -> None:
