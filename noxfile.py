@@ -48,6 +48,14 @@ def browser(session: nox.Session) -> None:
 
 
 @nox.session
+@nox.parametrize("engine", ["airflow", "dlt", "prefect", "ray"])
+def recipes(session: nox.Session, engine: str) -> None:
+    """Run the documentation's recipe for one engine, whose packages would not go with the others'."""
+    session.install("-e", ".[parquet,sandbox]", "hypothesis", "pytest-asyncio", "sybil", *_group(engine))
+    session.run("python", "-m", "pytest", "tests/collect/test_recipes.py", "-k", engine, *session.posargs)
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Check style and formatting."""
     session.install(*_group("lint"))

@@ -2,7 +2,7 @@
 
 from cloudplatform_async.collect.commits import Commit, LocalCommit, ObjectStoreCommit
 from cloudplatform_async.collect.engines.dask_executor import dask
-from cloudplatform_async.collect.engines.executors import Executor, local
+from cloudplatform_async.collect.engines.executors import Executor, Observer, local
 from cloudplatform_async.collect.job import collect
 from cloudplatform_async.collect.redis_limit import RedisLimit
 from cloudplatform_async.collect.report import FailedShard, Progress, Report
@@ -19,6 +19,7 @@ __all__ = [
     "LocalCommit",
     "MemoryTokenStore",
     "ObjectStoreCommit",
+    "Observer",
     "Progress",
     "RedisLimit",
     "RedisTokenStore",

@@ -15,7 +15,14 @@ MOST_LOSSES = 5
 
 
 class Observer(Protocol):
-    """Whom an executor tells; called in the event loop that runs the executor."""
+    """Whom an executor tells; called in the event loop that runs the executor.
+
+    Example:
+        >>> try:  # doctest: +SKIP
+        ...     observer.told(await on_some_worker(task))
+        ... except WorkerLost as error:
+        ...     task = observer.lost(task, str(error))
+    """
 
     def told(self, progress: ShardProgress) -> None:
         """Take in what a task tells: after a chunk, or its result."""
