@@ -1,16 +1,19 @@
 """How far a reader has to walk: files and functions of ours that one warm call enters."""
 
 import sys
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
 
 import pytest
+from opentelemetry.metrics import NoOpMeterProvider
+from opentelemetry.trace import NoOpTracerProvider
 
 import cloudplatform_async
 from cloudplatform_async import AsyncClient
+from cloudplatform_async.observability import OpenTelemetryObserver, RetryScheduled
 from tests.connections.servers import Server, send
 
 ROOT = str(Path(cloudplatform_async.__file__).parent)
@@ -38,9 +41,9 @@ async def entered(call: Callable[[], Awaitable[Any]]) -> tuple[int, int]:
 
 
 @asynccontextmanager
-async def client_of(body: bytes) -> AsyncGenerator[AsyncClient, None]:
+async def client_of(body: bytes, observers: Sequence[object] = ()) -> AsyncGenerator[AsyncClient, None]:
     with Server(send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))) as server:
-        async with AsyncClient(base_url=f"{server.url}/v1", api_key="k") as client:
+        async with AsyncClient(base_url=f"{server.url}/v1", api_key="k", observers=observers) as client:
             yield client
 
 
@@ -50,6 +53,23 @@ async def test_a_warm_get_enters_few_files_and_functions() -> None:
         files, functions = await entered(lambda: client.projects.get("prj"))
     assert files <= 20
     assert functions <= 76
+
+
+async def test_observers_that_follow_no_call_add_next_to_nothing() -> None:
+    """One of retries alone adds nothing; OpenTelemetry without an SDK is asked whether there is one."""
+
+    class Retries:
+        def retry_scheduled(self, event: RetryScheduled) -> None: ...
+
+    idle = OpenTelemetryObserver(NoOpTracerProvider(), NoOpMeterProvider())
+    entered_by = []
+    for observers in ([], [Retries()], [idle]):
+        async with client_of(PROJECT, observers=observers) as client:
+            _, functions = await entered(lambda client=client: client.projects.get("prj"))
+            entered_by.append(functions)
+    plain, retries, opentelemetry = entered_by
+    assert retries == plain
+    assert opentelemetry <= plain + 4  # asked by whom, asked, and a look at each of the two providers
 
 
 async def test_a_page_with_one_ahead_enters_few_files() -> None:

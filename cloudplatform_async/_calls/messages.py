@@ -34,6 +34,7 @@ class Messages:
         limit: Most bytes of an answer's body.
         packed_limit: Most bytes of it as it comes.
         headers: Of the client's user, checked.
+        origin: Of the base URL.
     """
 
     base: BaseURL
@@ -42,7 +43,7 @@ class Messages:
     packed_limit: int = field(
         init=False, default=Factory(lambda self: packed_limit(self.limit), takes_self=True)
     )
-    _origin: Origin = field(init=False, default=Factory(lambda self: _origin_of(self), takes_self=True))
+    origin: Origin = field(init=False, default=Factory(lambda self: _origin_of(self), takes_self=True))
     _constant: tuple[tuple[bytes, bytes], ...] = field(
         init=False, default=Factory(lambda self: self._headers_with(()), takes_self=True)
     )
@@ -67,7 +68,7 @@ class Messages:
             headers.append((b"content-length", b"%d" % len(body or b"")))
         return Request(
             method=call.method.encode(),
-            origin=self._origin,
+            origin=self.origin,
             target=(self.base.prefix + call.target).encode(),
             headers=headers,
             timeouts=progress.timeouts,

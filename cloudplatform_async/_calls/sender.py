@@ -80,7 +80,8 @@ class Sender(Struct, eq=False, kw_only=True):
             request_id=self.messages.request_id_of(call) or os.urandom(16).hex(),
         )
         self.state.counters.in_flight += 1
-        if self.state.dispatch.handlers or LOGGER.isEnabledFor(DEBUG):
+        dispatch = self.state.dispatch
+        if (dispatch.followers and dispatch.is_followed()) or LOGGER.isEnabledFor(DEBUG):
             progress.watch = self._watch(progress)
             progress.watch.call_started()
         response: APIResponse[T] | None = None
@@ -95,9 +96,11 @@ class Sender(Struct, eq=False, kw_only=True):
         finally:
             self.state.counters.in_flight -= 1
             if progress.watch is not None:
-                raised_now = error_of_theirs or sys.exception()
-                interrupted = progress.interrupted_outcome
-                progress.watch.finished(progress.attempts, response, raised_now, interrupted)
+                if response is not None:
+                    progress.watch.finished(progress.attempts, response.status_code, None, "done")
+                else:
+                    raised_now = error_of_theirs or sys.exception()
+                    progress.watch.finished(progress.attempts, None, raised_now, progress.interrupted_outcome)
         if error_of_theirs is not None:
             raise error_of_theirs  # here, so that it has no other context than its own
         return cast("APIResponse[T]", response)
@@ -187,7 +190,8 @@ class Sender(Struct, eq=False, kw_only=True):
                 watch.enter("rate_limit")
             if await gate.enter(progress):  # they may have changed meanwhile
                 credentials = await self.authentication.headers(scope)
-        self._learn(progress, outcome)
+        if (seconds := self.authentication.news()) is not None:
+            self._watch(progress).token_refreshed(seconds)
         if isinstance(outcome, Answer):
             return outcome
         return await self._renewed(progress, outcome, credentials)
@@ -202,7 +206,7 @@ class Sender(Struct, eq=False, kw_only=True):
         watch = progress.watch
         outcome: Answer | Failure | None = None  # as long as it is under way
         if watch is not None:
-            credentials = (*credentials, *watch.attempt_started(progress.attempts, self.messages.base))
+            credentials = (*credentials, *watch.attempt_started(progress.attempts, self.messages.origin))
         request = self.messages.request(progress, credentials)
         try:
             response = await lease.exchange(request, self.messages.packed_limit)
@@ -213,13 +217,15 @@ class Sender(Struct, eq=False, kw_only=True):
         else:
             progress.end_attempt(broken=False)
             outcome = self._judged(progress, self.messages.answer(response), credentials)
+            self._learn(progress, outcome)
             return outcome
         finally:
             under_way[lane] -= 1
             if not under_way[lane]:
                 del under_way[lane]
             if watch is not None:
-                watch.attempt_finished(progress.attempts, outcome, self.state.connections.count()[0])
+                connections, _ = self.state.connections.count()
+                watch.attempt_finished(progress.attempts, outcome, progress.rate_limit, connections)
 
     def _judged(self, progress: Progress, answer: Answer, credentials: RawHeaders) -> Answer | Failure:
         """Take an answer for a success or a failure, and tell of an endpoint that will go."""
@@ -230,14 +236,10 @@ class Sender(Struct, eq=False, kw_only=True):
         return refusal(answer, progress.clock, self._secrets(progress, credentials))
 
     def _learn(self, progress: Progress, outcome: Answer | Failure) -> None:
-        """Let the gate learn from an outcome, and keep and tell what it has learnt."""
+        """Let the gate learn from an outcome, and keep what it has learnt."""
         said = progress.rate_limit = self.state.gate.learn(progress, outcome)
         if said is not None:
             self.state.limits[progress.call.group] = said
-        if isinstance(outcome, Failure) and outcome.error.status_code == 429:
-            self._watch(progress).rate_limited(self.state.gate.closure(progress))
-        if (seconds := self.authentication.news()) is not None:
-            self._watch(progress).token_refreshed(seconds)
 
     def _secrets(self, progress: Progress, credentials: RawHeaders) -> tuple[str, ...]:
         """Collect what an error must not repeat: credentials, and header values of the user."""
@@ -246,9 +248,10 @@ class Sender(Struct, eq=False, kw_only=True):
         return (*self.authentication.secrets(credentials), *values)
 
     async def _renewed(self, progress: Progress, outcome: Failure, credentials: RawHeaders) -> Failure:
-        """After a 401, refresh the token once and have the call sent again at once."""
+        """After a 429, tell of it; after a 401, refresh the token once and have the call sent at once."""
         if outcome.error.status_code == 429:
             self.state.counters.throttled += 1
+            self._watch(progress).rate_limited(self.state.gate.closure(progress))
             if self.state.shared_turns is not None:
                 seconds = honoured_wait(outcome.error)
                 await self.state.shared_turns.pause(progress, self.authentication, seconds)

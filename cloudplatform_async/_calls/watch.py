@@ -2,14 +2,11 @@
 
 import sys
 from collections.abc import Iterable, Mapping
-from typing import Any
-from urllib.parse import urlsplit
 
-from cloudplatform_async._connections.messages import RawHeaders
+from cloudplatform_async._connections.messages import Origin, RawHeaders
 from cloudplatform_async._protocol.calls import Call, path_template
 from cloudplatform_async._protocol.deprecation import deprecation_of
 from cloudplatform_async._protocol.encoding import OWN_HEADERS
-from cloudplatform_async._protocol.rate_limits import rate_limit_of
 from cloudplatform_async._protocol.responses import Answer
 from cloudplatform_async._protocol.retries import Failure
 from cloudplatform_async._runtime.clock import Clock
@@ -27,14 +24,16 @@ from cloudplatform_async.observability.events import (
     RetryScheduled,
     TokenRefreshed,
 )
-from cloudplatform_async.responses import APIResponse
-from cloudplatform_async.settings import BaseURL
+from cloudplatform_async.responses import RateLimit
 
-_PORTS = {"http": 80, "https": 443}
+_NO_TIME = dict.fromkeys(PARTS, 0.0)
 
 
 class Watch:
-    """Made for a call only where somebody looks.
+    """Made for a call only where somebody follows it, or something rare is to be told of it.
+
+    Of what happens in every call an event is made only where somebody takes it. Those are spelt out field
+    by field: a mapping of what they share would cost more than the events.
 
     Args:
         dispatch: Who is told.
@@ -44,31 +43,30 @@ class Watch:
     """
 
     __slots__ = (
-        "_attempt_began",
-        "_call",
-        "_clock",
-        "_common",
-        "_dispatch",
-        "_now",
-        "_part",
-        "_parts",
-        "_pause",
-        "_started",
-    )
+        "_attempt_began", "_clock", "_dispatch", "_group", "_method", "_now", "_part", "_parts",
+        "_path_template", "_pause", "_request_id", "_started",
+    )  # fmt: skip
 
     def __init__(self, dispatch: Dispatch, call: Call[object], request_id: str, clock: Clock) -> None:
         self._dispatch = dispatch
         self._clock = clock
-        self._common = {
-            "request_id": request_id,
-            "method": call.method,
-            "path_template": path_template(call.target),
-            "group": call.group,
-        }
+        self._request_id = request_id
+        self._method = call.method
+        self._path_template = path_template(call.target)
+        self._group = call.group
         self._started = self._now = self._attempt_began = clock.monotonic()
         self._part = PARTS[0]
-        self._parts = dict.fromkeys(PARTS, 0.0)
+        self._parts = _NO_TIME.copy()
         self._pause = "backoff"
+
+    @property
+    def _common(self) -> dict[str, str]:
+        return {
+            "request_id": self._request_id,
+            "method": self._method,
+            "path_template": self._path_template,
+            "group": self._group,
+        }
 
     def enter(self, part: str) -> None:
         """Go on to another part of the call; the time since the last step was the part before."""
@@ -83,33 +81,54 @@ class Watch:
 
     def call_started(self) -> None:
         """Tell that the call begins."""
-        self._dispatch.tell(CallStarted(**self._common))
+        if self._dispatch.takes(CallStarted):
+            event = CallStarted(
+                request_id=self._request_id,
+                method=self._method,
+                path_template=self._path_template,
+                group=self._group,
+            )
+            self._dispatch.tell(event)
 
-    def attempt_started(self, attempt: int, base: BaseURL) -> RawHeaders:
+    def attempt_started(self, attempt: int, origin: Origin) -> RawHeaders:
         """Tell of an attempt, and give the headers that observers want to go with it."""
         self._attempt_began = self._clock.monotonic()
-        parts = urlsplit(base.origin)
+        if not self._dispatch.takes(AttemptStarted):
+            return ()
         event = AttemptStarted(
-            **self._common,
+            request_id=self._request_id,
+            method=self._method,
+            path_template=self._path_template,
+            group=self._group,
             attempt=attempt,
-            server_address=parts.hostname or "",
-            server_port=parts.port or _PORTS[base.scheme],
+            server_address=origin.host,
+            server_port=origin.port,
         )
-        wanted = [pair for pairs in self._dispatch.tell(event) for pair in pairs or ()]
-        return tuple(_sendable(wanted))
+        given = self._dispatch.tell(event)
+        return tuple(_sendable(pair for pairs in given for pair in pairs or ())) if any(given) else ()
 
     def attempt_finished(
-        self, attempt: int, outcome: Answer | Failure | None, connections: int | None
+        self,
+        attempt: int,
+        outcome: Answer | Failure | None,
+        limit: RateLimit | None,
+        connections: int | None,
     ) -> None:
         """Tell what became of it; nothing did where it was cancelled, or its answer could not be read."""
-        status = cause = limit = None
+        if not self._dispatch.takes(AttemptFinished):
+            return
+        status: int | None = None
+        cause: str | None = None
         if isinstance(outcome, Answer):
-            status, limit = outcome.status, rate_limit_of(outcome.headers, self._clock.wall())
+            status = outcome.status
         else:
             status = outcome.error.status_code if outcome else None
             cause = _name(outcome.error if outcome else sys.exception())
         event = AttemptFinished(
-            **self._common,
+            request_id=self._request_id,
+            method=self._method,
+            path_template=self._path_template,
+            group=self._group,
             attempt=attempt,
             status_code=status,
             cause=cause,
@@ -141,31 +160,26 @@ class Watch:
 
     def endpoint_deprecated(self, headers: Mapping[str, str], told: set[tuple[str, str]]) -> None:
         """Tell that the endpoint will go, once an endpoint."""
-        endpoint, said = (self._common["method"], self._common["path_template"]), deprecation_of(headers)
+        endpoint, said = (self._method, self._path_template), deprecation_of(headers)
         if said is not None and endpoint not in told:
             told.add(endpoint)
             event = EndpointDeprecated(**self._common, since=said.since, sunset=said.sunset, link=said.link)
             self._dispatch.tell(event)
 
     def finished(
-        self,
-        attempts: int,
-        response: APIResponse[Any] | None,
-        error: BaseException | None,
-        interrupted: Outcome,
+        self, attempts: int, status: int | None, error: BaseException | None, outcome: Outcome
     ) -> None:
-        """Tell that the call is over: answered, or left by an error, which may know its outcome itself."""
+        """Tell that the call is over; an error may know its status and its outcome better."""
         self.enter(self._part)
-        outcome: Outcome = "done"
-        status = None if response is None else response.status_code
-        if response is not None:
-            error = None
-        elif isinstance(error, CloudPlatformError):
+        if not self._dispatch.takes(CallFinished):
+            return
+        if isinstance(error, CloudPlatformError):
             status, outcome = error.status_code, error.outcome
-        else:
-            outcome = interrupted
         event = CallFinished(
-            **self._common,
+            request_id=self._request_id,
+            method=self._method,
+            path_template=self._path_template,
+            group=self._group,
             attempts=attempts,
             elapsed=self._now - self._started,
             outcome=outcome,

@@ -60,5 +60,8 @@ def path_template(target: str) -> str:
 
     The group, which is the first segment, stays as it is; a query goes. So it has few values, and no id.
     """
-    first, *others = target.partition("?")[0].removeprefix("/").split("/")
-    return "/".join(["", first, *(segment if segment in _WORDS else "{id}" for segment in others)])
+    segments = target.partition("?")[0].split("/")  # nothing stands before the first slash
+    for number in range(2, len(segments)):
+        if segments[number] not in _WORDS:
+            segments[number] = "{id}"
+    return "/".join(segments)

@@ -15,7 +15,7 @@ from cloudplatform_async.observability.events import (
     RetryScheduled,
     TokenRefreshed,
 )
-from cloudplatform_async.observability.logging import log, log_observer
+from cloudplatform_async.observability.logging import is_logged, log, log_observer
 
 _EVENTS: tuple[type[CallEvent], ...] = (
     CallStarted,
@@ -28,12 +28,15 @@ _EVENTS: tuple[type[CallEvent], ...] = (
     CallFinished,
 )
 
+_OF_EVERY_CALL = frozenset({CallStarted, AttemptStarted, AttemptFinished, CallFinished})
+
 
 class Dispatch:
     """The observers of a client; one that raises is said once, and goes on to be told.
 
     Attributes:
         handlers: The methods that there are, by the event that they take.
+        followers: The observers of what happens in every call, each with its ``enabled`` if it has one.
 
     Args:
         observers: Objects with any subset of the methods of ``Observer``.
@@ -42,11 +45,12 @@ class Dispatch:
         ConfigurationError: For one that has none of them.
     """
 
-    __slots__ = ("_failed", "handlers")
+    __slots__ = ("_failed", "followers", "handlers")
 
     def __init__(self, observers: Iterable[object] = ()) -> None:
         # What it returns is headers, of one event alone.
         self.handlers: dict[type[CallEvent], list[tuple[object, Callable[[Any], Any]]]] = {}
+        self.followers: list[tuple[object, Callable[[], object] | None]] = []
         self._failed: set[int] = set()
         for observer in observers:
             found = [event for event in _EVENTS if callable(getattr(observer, event.handler, None))]
@@ -57,6 +61,26 @@ class Dispatch:
                 )
             for event in found:
                 self.handlers.setdefault(event, []).append((observer, getattr(observer, event.handler)))
+            if not _OF_EVERY_CALL.isdisjoint(found):
+                enabled = getattr(observer, "enabled", None)
+                self.followers.append((observer, enabled if callable(enabled) else None))
+
+    def is_followed(self) -> bool:
+        """Tell whether anybody wants to be told of a call that begins now, and not only of what is rare."""
+        for observer, enabled in self.followers:
+            if enabled is None:
+                return True
+            try:
+                if enabled():
+                    return True
+            except Exception:  # noqa: BLE001 - as below
+                self._say_once(observer, "enabled")
+                return True
+        return False
+
+    def takes(self, kind: type[CallEvent]) -> bool:
+        """Tell whether an event of this kind is worth making now: for an observer, or for the log."""
+        return kind in self.handlers or is_logged(kind)
 
     def tell(self, event: CallEvent) -> list[Any]:
         """Log an event, hand it out, and give what the observers return."""
@@ -67,7 +91,10 @@ class Dispatch:
                 returned.append(handle(event))
             # Whoever watches a call must not be able to break it (API contract §8).
             except Exception:  # noqa: BLE001
-                if id(observer) not in self._failed:
-                    self._failed.add(id(observer))
-                    log_observer(observer, event.handler)
+                self._say_once(observer, event.handler)
         return returned
+
+    def _say_once(self, observer: object, method: str) -> None:
+        if id(observer) not in self._failed:
+            self._failed.add(id(observer))
+            log_observer(observer, method)

@@ -179,6 +179,14 @@ class Observer(Protocol):
         ...             print(event.path_template, dict(event.breakdown))
     """
 
+    def enabled(self) -> bool:
+        """Tell whether it wants to be told of the call that begins now; one without this method always does.
+
+        Where nobody does, the call costs no more than without observers; what is rare in it (a retry, a
+        closed group, a new token, a deprecated endpoint) is told all the same.
+        """
+        return True
+
     def call_started(self, event: CallStarted) -> None:
         """Take in that a call begins."""
 

@@ -38,20 +38,20 @@ _TEXTS: dict[type[CallEvent], str] = {
 }
 
 
-def wants(level: int) -> bool:
-    """Tell whether anybody would see a line of this level, as things stand now."""
-    return LOGGER.isEnabledFor(level)
+def is_logged(kind: type[CallEvent]) -> bool:
+    """Tell whether an event of this kind has a line, and anybody would see it as things stand now."""
+    level = _LEVELS.get(kind)
+    return level is not None and LOGGER.isEnabledFor(level)
 
 
 def log(event: CallEvent) -> None:
     """Write the line of an event, if there is one; its fields come along as ``extra=``."""
-    level = _LEVELS.get(type(event))
-    if level is None or not LOGGER.isEnabledFor(level):
+    if not is_logged(type(event)):
         return
     fields = asdict(event)
     status = fields.get("status_code")
     shown = {**fields, "status": "" if status is None else f" {status}"}
-    LOGGER.log(level, _TEXTS[type(event)], shown, extra=fields)
+    LOGGER.log(_LEVELS[type(event)], _TEXTS[type(event)], shown, extra=fields)
 
 
 def log_observer(observer: object, method: str) -> None:

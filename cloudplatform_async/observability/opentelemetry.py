@@ -72,6 +72,8 @@ class OpenTelemetryObserver:
         *,
         request_duration: bool = False,
     ) -> None:
+        self._providers = tracer_provider, meter_provider
+        self._takes_anything = False
         self._tracer = trace.get_tracer(_SCOPE, __version__, tracer_provider)
         meter = metrics.get_meter(_SCOPE, __version__, meter_provider)
         self._calls = meter.create_histogram(
@@ -98,6 +100,19 @@ class OpenTelemetryObserver:
         )
         self._suppress = _suppression()
 
+    def enabled(self) -> bool:
+        """Tell whether a provider takes spans or measurements, or there is a context to be passed on.
+
+        Without an SDK there is neither; one that the program sets later is noticed.
+        """
+        if not self._takes_anything:
+            tracers, meters = self._providers
+            self._takes_anything = not (
+                _takes_nothing(tracers, trace.get_tracer_provider)
+                and _takes_nothing(meters, metrics.get_meter_provider)
+            )
+        return self._takes_anything or bool(context.get_current())
+
     def call_started(self, event: CallStarted) -> None:
         """Begin the span of a call."""
         span = self._tracer.start_span(
@@ -105,14 +120,16 @@ class OpenTelemetryObserver:
             kind=trace.SpanKind.INTERNAL,
             attributes={"cloudplatform.group": event.group, "cloudplatform.request_id": event.request_id},
         )
-        opened = _Open(span)
-        opened.token = _OPEN.set(opened)
+        # Without a tracer there is no span to be ended, to continue or to be doubled.
+        if span.get_span_context().is_valid or _OPEN.get() is not None:
+            opened = _Open(span)
+            opened.token = _OPEN.set(opened)
 
     def attempt_started(self, event: AttemptStarted) -> Sequence[tuple[str, str]]:
         """Begin the span of an attempt, and give the headers that continue the trace on the server."""
         opened = _OPEN.get()
         if opened is None:
-            return ()
+            return _carried(context.get_current())
         within = trace.set_span_in_context(opened.call)
         attributes: dict[str, Any] = {
             "http.request.method": event.method,
@@ -122,11 +139,10 @@ class OpenTelemetryObserver:
         if event.attempt > 1:
             attributes["http.request.resend_count"] = event.attempt - 1
         opened.attempt = self._tracer.start_span(event.method, within, trace.SpanKind.CLIENT, attributes)
-        carrier: dict[str, str] = {}
-        propagate.inject(carrier, trace.set_span_in_context(opened.attempt, context.get_current()))
+        carried = _carried(trace.set_span_in_context(opened.attempt))
         opened.silence = self._suppress()
         opened.silence.__enter__()
-        return tuple(carrier.items())
+        return carried
 
     def attempt_finished(self, event: AttemptFinished) -> None:
         """End the span of an attempt."""
@@ -168,9 +184,9 @@ class OpenTelemetryObserver:
         if opened is None or opened.token is None:
             return
         _OPEN.reset(opened.token)
-        opened.call.set_attribute("cloudplatform.attempts", event.attempts)
-        opened.call.set_attribute("cloudplatform.outcome", event.outcome)
-        _fail(opened.call, failed)
+        if opened.call.is_recording():
+            told = {"cloudplatform.attempts": event.attempts, "cloudplatform.outcome": event.outcome}
+            _finish(opened.call, told, failed)
         opened.call.end()
 
     def _note(self, name: str, attributes: dict[str, Any]) -> None:
@@ -184,10 +200,11 @@ def _end_attempt(opened: _Open, event: AttemptFinished) -> None:
         opened.silence.__exit__(None, None, None)
         opened.silence = None
     if opened.attempt is not None:
-        if event.status_code is not None:
-            opened.attempt.set_attribute("http.response.status_code", event.status_code)
-            opened.attempt.set_attribute("network.protocol.version", "1.1")
-        _fail(opened.attempt, _error(event.cause, event.status_code))
+        if opened.attempt.is_recording():
+            told: dict[str, Any] = {}
+            if event.status_code is not None:
+                told = {"http.response.status_code": event.status_code, "network.protocol.version": "1.1"}
+            _finish(opened.attempt, told, _error(event.cause, event.status_code))
         opened.attempt.end()
         opened.attempt = None
 
@@ -199,10 +216,34 @@ def _error(cause: str | None, status_code: int | None) -> dict[str, str]:
     return {"error.type": cause if status_code is None or status_code < 400 else str(status_code)}
 
 
-def _fail(span: trace.Span, failed: dict[str, str]) -> None:
+def _finish(span: trace.Span, told: dict[str, Any], failed: dict[str, str]) -> None:
+    span.set_attributes(told | failed)
     if failed:
-        span.set_attributes(failed)
         span.set_status(trace.StatusCode.ERROR)
+
+
+def _carried(of: context.Context) -> tuple[tuple[str, str], ...]:
+    """Give the headers that carry a context on: of its span, and its baggage."""
+    if not of:  # a propagator has nothing else to take them from
+        return ()
+    carrier: dict[str, str] = {}
+    propagate.inject(carrier, of)
+    return tuple(carrier.items())
+
+
+def _takes_nothing(given: object, current: Callable[[], object]) -> bool:
+    """Tell whether a provider is one of the API itself, which take nothing.
+
+    One of them is the no-op provider; the other stands in until the program sets its own for all.
+    """
+    if given is not None and not _is_of_the_api(given):
+        return False
+    is_no_op = isinstance(given, trace.NoOpTracerProvider | metrics.NoOpMeterProvider)
+    return is_no_op or _is_of_the_api(current())
+
+
+def _is_of_the_api(provider: object) -> bool:
+    return type(provider).__module__.startswith(("opentelemetry.trace", "opentelemetry.metrics"))
 
 
 def _suppression() -> _Suppress:

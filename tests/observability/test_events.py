@@ -161,6 +161,52 @@ async def test_an_observer_that_raises_changes_nothing_and_is_said_once(
     assert sum("Broken" in record.getMessage() for record in caplog.records) == 1
 
 
+@pytest.mark.parametrize(("wants", "kinds"), [(True, 5), (False, 1)])
+async def test_an_observer_that_is_not_enabled_is_told_what_is_rare_alone(
+    *, wants: bool, kinds: int, sandbox: Sandbox
+) -> None:
+    """It is asked when a call begins; a retry is told all the same."""
+
+    class Sometimes(Recorder):
+        def enabled(self) -> bool:
+            return wants
+
+    observer = Sometimes()
+    sandbox.faults.add(status=503, times=1)
+    with no_waiting():
+        async with AsyncClient(
+            base_url=sandbox.base_url,
+            api_key=sandbox.api_key,
+            transport=sandbox.transport(),
+            observers=[observer],
+        ) as client:
+            await client.projects.list()
+    assert "RetryScheduled" in observer.kinds
+    assert len(set(observer.kinds)) == kinds
+
+
+async def test_an_observer_that_cannot_say_whether_it_is_enabled_is_told(
+    sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What it raises there is said once, and breaks no call."""
+
+    class Unsure(Recorder):
+        def enabled(self) -> bool:
+            raise RuntimeError("mine")
+
+    observer = Unsure()
+    async with AsyncClient(
+        base_url=sandbox.base_url,
+        api_key=sandbox.api_key,
+        transport=sandbox.transport(),
+        observers=[observer],
+    ) as client:
+        for _ in range(3):
+            await client.projects.list()
+    assert observer.kinds.count("CallFinished") == 3
+    assert sum("Unsure" in record.getMessage() for record in caplog.records) == 1
+
+
 def test_an_observer_without_a_method_is_a_mistake() -> None:
     """Not one that is silently never told."""
     with pytest.raises(ConfigurationError, match="call_finished"):

@@ -5,13 +5,16 @@ from typing import Any
 
 import httpx
 import pytest
-from opentelemetry import trace
+from opentelemetry import baggage, context, trace
 from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
+from opentelemetry.metrics import NoOpMeterProvider
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.sdk.trace.sampling import Decision, SamplingResult, StaticSampler
+from opentelemetry.trace import NoOpTracerProvider
 
 from cloudplatform_async import AsyncClient
 from cloudplatform_async.observability import OpenTelemetryObserver
@@ -19,6 +22,19 @@ from cloudplatform_async.sandbox import Sandbox
 from cloudplatform_async.testing import no_waiting
 
 pytestmark = pytest.mark.anyio
+
+
+class Dropping(StaticSampler):
+    """Drops each span, and keeps the names that it was asked about."""
+
+    def __init__(self) -> None:
+        super().__init__(Decision.DROP)
+        self.asked: list[str] = []
+
+    def should_sample(self, *given: Any, **named: Any) -> SamplingResult:
+        """Note the name, the third argument."""
+        self.asked.append(given[2])
+        return super().should_sample(*given, **named)
 
 
 class Telemetry:
@@ -164,3 +180,71 @@ async def test_a_failing_call_marks_its_spans(telemetry: Telemetry) -> None:
     assert attributes(attempt)["error.type"] == attributes(call)["error.type"] == "APIConnectionError"
     assert {attempt.status.status_code, call.status.status_code} == {trace.StatusCode.ERROR}
     assert attributes(call)["cloudplatform.outcome"] == "not_sent"
+
+
+@pytest.mark.parametrize("given", [(None, None), (NoOpTracerProvider(), NoOpMeterProvider())])
+async def test_without_an_sdk_no_call_is_followed_until_there_is_one(
+    given: tuple[Any, Any], telemetry: Telemetry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No-op providers stay so; the one that stands in for the program's own gives way to it at once."""
+    observer = OpenTelemetryObserver(*given)
+    assert not observer.enabled()
+    monkeypatch.setattr(trace, "get_tracer_provider", lambda: telemetry.tracers)
+    assert observer.enabled() is (given == (None, None))
+
+
+def test_spans_or_measurements_alone_are_reason_enough(telemetry: Telemetry) -> None:
+    """A program may have traces and no metrics, or metrics and no traces."""
+    assert OpenTelemetryObserver(telemetry.tracers, NoOpMeterProvider()).enabled()
+    assert OpenTelemetryObserver(NoOpTracerProvider(), telemetry.meters).enabled()
+
+
+async def test_measurements_without_traces_are_taken(telemetry: Telemetry) -> None:
+    """And no header is sent for a trace that is not there."""
+    sandbox = Sandbox(projects=1)
+    async with AsyncClient(
+        base_url=sandbox.base_url,
+        api_key=sandbox.api_key,
+        transport=sandbox.transport(),
+        observers=[OpenTelemetryObserver(NoOpTracerProvider(), telemetry.meters)],
+    ) as client:
+        await client.projects.list()
+    assert telemetry.metrics()["cloudplatform.client.call.duration"][0].count == 1
+    assert "traceparent" not in sandbox.requests[-1].headers
+
+
+async def test_a_context_is_passed_on_without_an_sdk() -> None:
+    """Baggage, and the trace of who called the program: the services behind it may have an SDK."""
+    sandbox = Sandbox(projects=1)
+    parent = trace.SpanContext(0xA, 0xB, is_remote=True, trace_flags=trace.TraceFlags(1))
+    around = baggage.set_baggage("tenant", "t1", trace.set_span_in_context(trace.NonRecordingSpan(parent)))
+    async with AsyncClient(
+        base_url=sandbox.base_url,
+        api_key=sandbox.api_key,
+        transport=sandbox.transport(),
+        observers=[OpenTelemetryObserver(NoOpTracerProvider(), NoOpMeterProvider())],
+    ) as client:
+        token = context.attach(around)
+        await client.projects.list()
+        context.detach(token)
+    sent = sandbox.requests[-1].headers
+    assert (sent["baggage"], sent["traceparent"]) == ("tenant=t1", f"00-{0xA:032x}-{0xB:016x}-01")
+
+
+async def test_a_call_that_is_sampled_out_is_one_for_the_server_and_the_instrumentor_too() -> None:
+    """Its header says so, and the instrumentation of httpx makes no root span of its own."""
+    tracers = TracerProvider(sampler := Dropping())
+    HTTPXClientInstrumentor().instrument(tracer_provider=tracers)
+    try:
+        with Sandbox(projects=1) as sandbox:
+            async with AsyncClient(
+                base_url=sandbox.base_url,
+                api_key=sandbox.api_key,
+                observers=[OpenTelemetryObserver(tracers, NoOpMeterProvider())],
+            ) as client:
+                await client.projects.list()
+            sent = sandbox.requests[-1].headers["traceparent"]
+    finally:
+        HTTPXClientInstrumentor().uninstrument()
+    assert sampler.asked == ["GET /projects", "GET"]
+    assert int(sent.rpartition("-")[2], 16) & trace.TraceFlags.SAMPLED == 0
