@@ -2,11 +2,14 @@
 
 import signal
 from collections.abc import Iterator
+from typing import cast
 
 import pytest
 from hypothesis import settings
 
+from cloudplatform_async import AsyncClient
 from cloudplatform_async._runtime.clock import CLOCK
+from tests.blocking.awaited import awaited_client
 
 settings.register_profile("quick", max_examples=60, deadline=None)
 settings.register_profile("thorough", max_examples=20_000, deadline=None)
@@ -17,6 +20,12 @@ settings.load_profile("quick")
 def anyio_backend(request: pytest.FixtureRequest) -> str:
     """Every async test runs on both event loops."""
     return str(request.param)
+
+
+@pytest.fixture
+def client_class(request: pytest.FixtureRequest) -> type[AsyncClient]:
+    """Tests of what both clients promise run with each, see ``over_both_clients``."""
+    return AsyncClient if request.param == "awaited" else cast("type[AsyncClient]", awaited_client)
 
 
 @pytest.fixture(autouse=True, scope="session")

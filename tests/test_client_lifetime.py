@@ -21,7 +21,7 @@ from cloudplatform_async import (
     RetryPolicy,
 )
 from cloudplatform_async.sandbox import Sandbox
-from tests.resources.listing import Listing, client_of, names, settle
+from tests.resources.listing import Gate, Listing, client_of, names, settle
 from tests.resources.wire import Wire, always
 
 anyio_test = pytest.mark.anyio
@@ -49,7 +49,7 @@ async def test_a_closed_client_refuses_calls() -> None:
 @anyio_test
 async def test_closing_ends_the_calls_under_way() -> None:
     """Whoever waits for an answer gets an error, not silence."""
-    listing = Listing(names(30), gates={1: anyio.Event()})
+    listing = Listing(names(30), gates={1: Gate()})
     client = client_of(listing)
     errors: list[ClientStateError] = []
 

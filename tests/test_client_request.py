@@ -11,6 +11,7 @@ import pytest
 
 import cloudplatform_async
 from cloudplatform_async import (
+    AsyncClient,
     InvalidRequestError,
     Project,
     ResponseDecodeError,
@@ -18,6 +19,7 @@ from cloudplatform_async import (
     ServerError,
     Timeouts,
 )
+from tests.blocking.awaited import over_both_clients
 from tests.resources.listing import client_of
 from tests.resources.wire import Wire, always
 
@@ -26,10 +28,11 @@ pytestmark = pytest.mark.anyio
 ROW = {"id": "prj_01", "name": "core-api"}
 
 
-async def test_any_endpoint_is_called_and_its_answer_told_whole() -> None:
+@over_both_clients
+async def test_any_endpoint_is_called_and_its_answer_told_whole(client_class: type[AsyncClient]) -> None:
     """Payload, ``meta``, status, headers, ids and attempts, all in one value."""
     wire = always({"data": ROW, "meta": {"region": "eu"}}, 201, x_request_id="req_1", x_extra="e")
-    async with client_of(wire) as client:
+    async with client_of(wire, client_class) as client:
         answer = await client.request("post", "/reports", json={"days": 3}, params={"deep": True, "no": None})
     assert (answer.data, answer.meta, answer.status_code) == (ROW, {"region": "eu"}, 201)
     assert (answer.request_id, answer.headers["x-extra"], answer.attempts) == ("req_1", "e", 1)
@@ -38,6 +41,7 @@ async def test_any_endpoint_is_called_and_its_answer_told_whole() -> None:
     assert answer.idempotency_key == wire.requests[0].headers["idempotency-key"]
 
 
+@over_both_clients
 @pytest.mark.parametrize(
     ("model", "body", "data"),
     [
@@ -53,9 +57,11 @@ async def test_any_endpoint_is_called_and_its_answer_told_whole() -> None:
         (int, 5, 5),
     ],
 )
-async def test_an_answer_is_read_into_the_model_that_was_asked_for(model: Any, body: Any, data: Any) -> None:
+async def test_an_answer_is_read_into_the_model_that_was_asked_for(
+    model: Any, body: Any, data: Any, client_class: type[AsyncClient]
+) -> None:
     """Enveloped or bare, an object or a list of rows."""
-    async with client_of(always(body)) as client:
+    async with client_of(always(body), client_class) as client:
         answer = await client.request("GET", "/x", model=model)
     assert answer.data == data
 
@@ -76,22 +82,27 @@ async def test_what_stands_beside_the_data_is_kept() -> None:
     assert (answer.meta, answer.pagination, answer.links) == ({}, None, None)
 
 
+@over_both_clients
 @pytest.mark.parametrize(("body", "status"), [(None, 204), (None, 200), ({"a": 1}, 200), (b"<html>", 200)])
-async def test_no_model_expects_no_body(body: Any, status: int) -> None:
+async def test_no_model_expects_no_body(body: Any, status: int, client_class: type[AsyncClient]) -> None:
     """Whatever comes is let be, but an error."""
-    async with client_of(always(body, status)) as client:
+    async with client_of(always(body, status), client_class) as client:
         answer = await client.request("DELETE", "/x", model=None)
     assert (answer.data, answer.status_code, answer.meta) == (None, status, {})
 
 
-async def test_an_error_under_a_success_is_an_error_without_a_model_too() -> None:
+@over_both_clients
+async def test_an_error_under_a_success_is_an_error_without_a_model_too(
+    client_class: type[AsyncClient],
+) -> None:
     """A delete that was refused does not pass for done (API contract §3)."""
-    async with client_of(always({"error": {"code": "x", "message": "m"}})) as client:
+    async with client_of(always({"error": {"code": "x", "message": "m"}}), client_class) as client:
         with pytest.raises(ResponseDecodeError) as caught:
             await client.request("DELETE", "/x", model=None)
     assert (caught.value.path, caught.value.outcome) == ("$.error", "unknown")
 
 
+@over_both_clients
 @pytest.mark.parametrize(
     ("body", "status", "path"),
     [
@@ -102,9 +113,11 @@ async def test_an_error_under_a_success_is_an_error_without_a_model_too() -> Non
         ({"error": {"code": "x", "message": "m"}}, 200, "$.error"),
     ],
 )
-async def test_a_success_without_what_was_asked_for_is_an_error(body: Any, status: int, path: str) -> None:
+async def test_a_success_without_what_was_asked_for_is_an_error(
+    body: Any, status: int, path: str, client_class: type[AsyncClient]
+) -> None:
     """An empty body, broken JSON, an error dressed as a success: each is named, and may have been done."""
-    async with client_of(always(body, status)) as client:
+    async with client_of(always(body, status), client_class) as client:
         with pytest.raises(ResponseDecodeError, match=r"^POST /x: ") as caught:
             await client.request("POST", "/x", params={"secret": "filter"})
     assert (caught.value.path, caught.value.outcome, caught.value.status_code) == (path, "unknown", status)
@@ -138,12 +151,13 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
 circle.append(circle)
 
 
+@over_both_clients
 @pytest.mark.parametrize("case", REFUSED)
-async def test_a_request_that_must_not_be_sent_is_refused(case: str) -> None:
+async def test_a_request_that_must_not_be_sent_is_refused(case: str, client_class: type[AsyncClient]) -> None:
     """The message names the argument; nothing was sent."""
     arguments, message = REFUSED[case]
     wire = always({})
-    async with client_of(wire) as client:
+    async with client_of(wire, client_class) as client:
         with pytest.raises(InvalidRequestError, match=message) as caught:
             await client.request(**{"method": "POST", "path": "/x", **arguments})
     assert (caught.value.outcome, wire.requests) == ("not_sent", [])
@@ -160,11 +174,12 @@ OWN = [
 ]
 
 
+@over_both_clients
 @pytest.mark.parametrize("name", OWN)
-async def test_the_clients_own_headers_are_refused(name: str) -> None:
+async def test_the_clients_own_headers_are_refused(name: str, client_class: type[AsyncClient]) -> None:
     """Of a call and of a view alike, in any case; their value is not repeated."""
     wire = always({})
-    async with client_of(wire) as client:
+    async with client_of(wire, client_class) as client:
         with pytest.raises(InvalidRequestError, match=name) as caught:
             await client.request("GET", "/x", headers={name: "s3cret"})
         with pytest.raises(InvalidRequestError, match=name):
@@ -188,11 +203,12 @@ async def test_a_request_carries_the_constant_headers() -> None:
     assert (get.get("idempotency-key"), get["x-attempt"]) == (None, "1")
 
 
-async def test_attempts_of_a_call_share_their_ids_and_count_up() -> None:
+@over_both_clients
+async def test_attempts_of_a_call_share_their_ids_and_count_up(client_class: type[AsyncClient]) -> None:
     """One request id and one idempotency key, however often it is sent."""
     answers = iter([httpx.Response(503), httpx.Response(502), httpx.Response(200, json={})])
     wire = Wire(lambda _: next(answers))
-    async with client_of(wire, retries=RetryPolicy(base=0)) as client:
+    async with client_of(wire, client_class, retries=RetryPolicy(base=0)) as client:
         answer = await client.request("POST", "/x", json={"a": 1})
     headers = [each.headers for each in wire.requests]
     assert [each["x-attempt"] for each in headers] == ["1", "2", "3"]
@@ -203,20 +219,22 @@ async def test_attempts_of_a_call_share_their_ids_and_count_up() -> None:
     assert len({content for _, _, content in wire.sent}) == 1
 
 
-async def test_each_call_has_ids_of_its_own() -> None:
+@over_both_clients
+async def test_each_call_has_ids_of_its_own(client_class: type[AsyncClient]) -> None:
     """Two calls are two."""
     wire = always({})
-    async with client_of(wire) as client:
+    async with client_of(wire, client_class) as client:
         for _ in range(2):
             await client.request("POST", "/x")
     for name in ("x-request-id", "idempotency-key"):
         assert len({each.headers[name] for each in wire.requests}) == 2
 
 
-async def test_a_request_id_of_the_user_is_kept() -> None:
+@over_both_clients
+async def test_a_request_id_of_the_user_is_kept(client_class: type[AsyncClient]) -> None:
     """Of a call, or of a view that serves one incoming request; the server's answer wins."""
     wire = Wire(lambda request: httpx.Response(200 if request.method == "GET" else 500, json={}))
-    async with client_of(wire) as client:
+    async with client_of(wire, client_class) as client:
         view = client.with_options(headers={"X-Request-Id": "req-view"})
         assert (await view.request("GET", "/x")).request_id == "req-view"
         with pytest.raises(ServerError) as caught:
@@ -233,21 +251,25 @@ async def test_a_request_id_of_the_user_is_sent_once() -> None:
     assert [each.headers.get_list("x-request-id") for each in wire.requests] == [["req-call"], ["req-view"]]
 
 
+@over_both_clients
 @pytest.mark.parametrize(("key", "sent"), [("job-7", "job-7"), (None, None)])
-async def test_a_key_is_the_callers_or_none(key: str | None, sent: str | None) -> None:
+async def test_a_key_is_the_callers_or_none(
+    key: str | None, sent: str | None, client_class: type[AsyncClient]
+) -> None:
     """``None`` sends none, and gives up safe retries."""
     wire = Wire(lambda _: httpx.Response(503))
-    async with client_of(wire, retries=RetryPolicy(base=0, max_retries=2)) as client:
+    async with client_of(wire, client_class, retries=RetryPolicy(base=0, max_retries=2)) as client:
         with pytest.raises(ServerError) as caught:
             await client.request("POST", "/x", idempotency_key=key)
     assert {each.headers.get("idempotency-key") for each in wire.requests} == {sent}
     assert (len(wire.requests), caught.value.idempotency_key) == (3 if key else 1, key)
 
 
-async def test_a_timeout_of_a_call_replaces_the_clients() -> None:
+@over_both_clients
+async def test_a_timeout_of_a_call_replaces_the_clients(client_class: type[AsyncClient]) -> None:
     """A number bounds the whole call and leaves the steps as they are."""
     wire = always({})
-    async with client_of(wire, timeout=Timeouts(read=1, connect=2)) as client:
+    async with client_of(wire, client_class, timeout=Timeouts(read=1, connect=2)) as client:
         await client.request("GET", "/x")
         await client.request("GET", "/x", timeout=9)
         await client.request("GET", "/x", timeout=Timeouts(read=3))
@@ -264,7 +286,8 @@ async def test_an_attrs_model_can_be_sent() -> None:
     assert re.fullmatch(r"\{.*\}", wire.sent[0][2].decode())
 
 
-async def test_any_list_is_walked_under_the_rules_of_every_walk() -> None:
+@over_both_clients
+async def test_any_list_is_walked_under_the_rules_of_every_walk(client_class: type[AsyncClient]) -> None:
     """Pages, filters and checkpoints, of a path that no resource has."""
     pages = {
         None: {"data": [{"n": 1}, {"n": 2}], "meta": {"next_cursor": "c2"}},
@@ -274,20 +297,23 @@ async def test_any_list_is_walked_under_the_rules_of_every_walk() -> None:
     def answer(request: httpx.Request) -> httpx.Response:
         return httpx.Response(200, json=pages[request.url.params.get("cursor")])
 
-    async with client_of(Wire(answer)) as client:
+    async with client_of(Wire(answer), client_class) as client:
         walk = client.iter_all("/reports", params={"kind": ["a", "b"], "no": None}, page_size=2)
         assert await walk.first() == {"n": 1}
         rest = client.iter_all("/reports", params={"kind": ["a", "b"]}, resume_from=walk.checkpoint)
         assert await rest.collect() == [{"n": 2}, {"n": 3}]
 
 
+@over_both_clients
 @pytest.mark.parametrize(
     "options", [{"params": {"cursor": "c"}}, {"page_size": 0}, {"ahead": -1}, {"resume_from": "x"}]
 )
-async def test_a_walk_that_could_not_be_is_refused_at_once(options: Any) -> None:
+async def test_a_walk_that_could_not_be_is_refused_at_once(
+    options: Any, client_class: type[AsyncClient]
+) -> None:
     """Nothing is sent."""
     wire = always({"data": []})
-    async with client_of(wire) as client:
+    async with client_of(wire, client_class) as client:
         with pytest.raises(InvalidRequestError):
             client.iter_all("/reports", **options)
     assert wire.sent == []

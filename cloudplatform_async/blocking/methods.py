@@ -4,9 +4,9 @@ from collections.abc import Awaitable, Callable
 from functools import partial, wraps
 from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, cast, overload
 
-from cloudplatform_async import Paginator
+from cloudplatform_async import EventTail, Paginator
 from cloudplatform_async.blocking.portal import Portal
-from cloudplatform_async.blocking.walks import Source, Stream, Walk
+from cloudplatform_async.blocking.walks import Tail, Walk
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -58,11 +58,11 @@ def walks(method: Callable[Concatenate[Any, P], Paginator[T]]) -> Method[P, Walk
     return cast("Method[P, Walk[T]]", walk)
 
 
-def streams(method: Callable[Concatenate[Any, P], Source[T]]) -> Method[P, Stream[T]]:
-    """Make a method that gives results one by one."""
+def follows(method: Callable[Concatenate[Any, P], EventTail]) -> Method[P, Tail]:
+    """Make a method that gives events one by one as they happen."""
 
     @wraps(method)
-    def stream(self: Resource[Any], *args: P.args, **kwargs: P.kwargs) -> Stream[T]:
-        return Stream(self.portal, method(self.awaited, *args, **kwargs))
+    def follow(self: Resource[Any], *args: P.args, **kwargs: P.kwargs) -> Tail:
+        return Tail(self.portal, method(self.awaited, *args, **kwargs))
 
-    return cast("Method[P, Stream[T]]", stream)
+    return cast("Method[P, Tail]", follow)

@@ -38,6 +38,11 @@ class Portal:
         """Tell whether the thread has begun and nobody has ended it."""
         return self._portal is not None and not self.is_closed and self._process == os.getpid()
 
+    @property
+    def is_idle(self) -> bool:
+        """Tell whether there is no thread, not yet or no longer: nothing can be under way."""
+        return self._thread is None or (self.is_closed and not self._thread.is_alive())
+
     def call(self, function: Callable[[], Awaitable[T]]) -> T:
         """Run a function and wait for what it returns; what interrupts the wait cancels it.
 

@@ -17,7 +17,7 @@ from cloudplatform_async import (
     UsageMetrics,
     Workflows,
 )
-from cloudplatform_async.blocking.methods import Resource, streams, waits, walks
+from cloudplatform_async.blocking.methods import Resource, follows, waits, walks
 from cloudplatform_async.blocking.walks import Stream, Walk
 
 T = TypeVar("T")
@@ -100,7 +100,9 @@ class BlockingProjects(Resource[Projects]):
 
         The items are taken from their iterable in a thread, so that it may block, or use this client.
         """
-        taken = _Taken(iter(items))
+        given: Any = items  # whatever comes: what is no iterable of mappings is refused as ever
+        is_list = isinstance(given, Iterable) and not isinstance(given, (str, Mapping))
+        taken = _Taken(iter(items)) if is_list else items
         return Stream(self.portal, self.awaited.create_many(taken, concurrency=concurrency, **options))
 
 
@@ -129,7 +131,7 @@ class BlockingEvents(Resource[Events]):
     """The events of the workspace; reached as ``client.events``."""
 
     list: Final = waits(Events.list)
-    tail: Final = streams(Events.tail)
+    tail: Final = follows(Events.tail)
 
     @overload
     def iter_all(

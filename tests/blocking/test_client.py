@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
+from pathlib import Path
 
 import httpx
 import pytest
@@ -20,14 +21,25 @@ from cloudplatform_async import (
     APIConnectionError,
     AsyncClient,
     ClientStateError,
+    CreateResults,
+    EventTail,
     NotFoundError,
+    Paginator,
     PermissionDeniedError,
     RetryPolicy,
 )
-from cloudplatform_async.blocking import Client
+from cloudplatform_async.blocking import Client, Stream, Tail, Walk
+from cloudplatform_async.blocking.resources import (
+    BlockingEvents,
+    BlockingProjects,
+    BlockingUsage,
+    BlockingWorkflows,
+)
 from cloudplatform_async.sandbox import Sandbox
+from tests.resources.listing import Gate, Listing, names, turns
 
 THREAD = "cloudplatform blocking client"
+RESOURCES = ["projects", "usage", "workflows", "events"]
 
 
 def portal_threads() -> int:
@@ -56,7 +68,7 @@ def parameters(function: object) -> dict[str, tuple[object, object]]:
     return {each.name: (each.kind, each.default) for each in found}
 
 
-@pytest.mark.parametrize("resource", ["projects", "usage", "workflows", "events"])
+@pytest.mark.parametrize("resource", RESOURCES)
 def test_each_resource_has_the_same_methods_and_parameters(client: Client, resource: str) -> None:
     """Who knows the one client knows the other."""
     awaited, blocking = getattr(client._client, resource), getattr(client, resource)
@@ -68,10 +80,79 @@ def test_each_resource_has_the_same_methods_and_parameters(client: Client, resou
         assert getattr(blocking, name).__doc__
 
 
+def test_type_checkers_are_asked_about_each_method() -> None:
+    """What they make of it is pinned in one file, which mypy and pyright read."""
+    pinned = (Path(__file__).parents[1] / "typing/check_blocking.py").read_text(encoding="utf-8")
+    of = {"client.": Client, "client.projects.": BlockingProjects, "client.usage.": BlockingUsage}
+    of |= {"client.workflows.": BlockingWorkflows, "client.events.": BlockingEvents}
+    for prefix, kind in of.items():
+        methods = [name for name in vars(kind) if not name.startswith("_")]
+        assert [name for name in methods if f"assert_type({prefix}{name}(" not in pinned] == []
+
+
 @pytest.mark.parametrize("name", ["__init__", "with_options", "request", "iter_all", "statistics"])
 def test_the_client_has_the_same_parameters(name: str) -> None:
     """And the same defaults."""
     assert parameters(getattr(Client, name)) == parameters(getattr(AsyncClient, name))
+
+
+@pytest.mark.parametrize(
+    ("awaited", "blocking"), [(Paginator, Walk), (CreateResults, Stream), (EventTail, Tail)]
+)
+def test_what_a_method_gives_has_the_same_methods_and_parameters(awaited: type, blocking: type) -> None:
+    """Also the lists, the results and the events that are walked."""
+    names = {name for name in dir(awaited) if not name.startswith("_")} - {
+        "of"
+    }  # for tests, without a client
+    names |= {"after"} if awaited is EventTail else set()  # an attribute of the object
+    own = {name for name in dir(blocking) if not name.startswith("_")}
+    assert own - {"close"} == names - {"aclose"}
+    for name in own - {"close"}:
+        if callable(getattr(blocking, name)):
+            assert parameters(getattr(blocking, name)) == parameters(getattr(awaited, name)), name
+
+
+def test_a_walk_outlives_its_client_without_an_error(sandbox: Sandbox) -> None:
+    """What has ended stays ended, and closing what is closed already does nothing."""
+    client = Client(base_url=sandbox.base_url, api_key=sandbox.api_key)
+    walked, begun, tail = client.projects.iter_all(), client.projects.iter_all(), client.events.tail()
+    assert len(list(walked)) == 250
+    with begun:
+        next(begun)
+        client.close()
+    tail.close()
+    assert (list(walked), list(begun), list(tail)) == ([], [], [])
+
+
+def test_a_walk_that_is_closed_before_it_began_needs_no_thread(sandbox: Sandbox) -> None:
+    """Nothing is under way."""
+    with Client(base_url=sandbox.base_url, api_key=sandbox.api_key) as client:
+        before = portal_threads()
+        walk = client.projects.iter_all()
+        walk.close()
+        assert portal_threads() == before
+        assert list(walk) == []
+
+
+@pytest.mark.parametrize("stop", [2, 11, 30])
+def test_a_break_ends_the_pages_on_their_way(stop: int) -> None:
+    """The loop's own walk goes with the loop, and its requests go with it, though another thread has them."""
+    listing = Listing(names(100), gates={4: Gate(), 5: Gate()})
+    with Client(api_key="key", transport=listing) as client:
+        for number, _ in enumerate(client.projects.iter_all(ahead=3), start=1):
+            if number == stop:
+                break
+        assert listing.loop is not None
+        asyncio.run_coroutine_threadsafe(turns(), listing.loop).result()
+        assert (listing.under_way, client.statistics().in_flight) == (0, 0)
+
+
+def test_a_list_becomes_arrow_columns(client: Client) -> None:
+    """As one table, or batch by batch."""
+    pytest.importorskip("pyarrow", reason="needs the extra parquet")
+    assert len(client.projects.iter_all().arrow()) == 250
+    batches = client.projects.iter_all().record_batches(batch_size=200)
+    assert [batch.num_rows for batch in batches] == [200, 50]
 
 
 def test_there_is_no_thread_before_the_first_call_and_one_after_it(sandbox: Sandbox) -> None:

@@ -71,7 +71,9 @@ def stale() -> Step:
     return StaleConnectionError("closed")
 
 
-def client_over(transport: httpx.AsyncBaseTransport, **options: Any) -> AsyncClient:
+def client_over(
+    transport: httpx.AsyncBaseTransport, client_class: type[AsyncClient] = AsyncClient, **options: Any
+) -> AsyncClient:
     """A client whose every request goes to the transport."""
     options = {"api_key": "cp_test_key_1", **options}
-    return AsyncClient(base_url=f"{ORIGIN}/v1", transport=transport, **options)
+    return client_class(base_url=f"{ORIGIN}/v1", transport=transport, **options)

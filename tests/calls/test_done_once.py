@@ -8,6 +8,7 @@ import pytest
 from cloudplatform_async import AsyncClient, CloudPlatformError, RetryPolicy
 from cloudplatform_async.sandbox import Sandbox
 from cloudplatform_async.testing import no_waiting
+from tests.blocking.awaited import over_both_clients
 
 pytestmark = pytest.mark.anyio
 
@@ -48,11 +49,14 @@ async def ids_by_slug(client: AsyncClient) -> dict[str, str]:
     return {str(project.slug): project.id for project in projects}
 
 
+@over_both_clients
 @pytest.mark.parametrize("seed", [1, 2, 3])
-async def test_heavy_loss_with_patience_ends_in_exactly_as_many_projects(seed: int) -> None:
+async def test_heavy_loss_with_patience_ends_in_exactly_as_many_projects(
+    seed: int, client_class: type[AsyncClient]
+) -> None:
     """Nothing is done twice, nothing fails, and the default budget never starves."""
     with no_waiting(), lossy(seed) as sandbox:
-        async with AsyncClient(
+        async with client_class(
             base_url=sandbox.base_url, api_key=sandbox.api_key, retries=RetryPolicy(max_retries=12)
         ) as client:
             done, failed = await create_all(client)
@@ -62,10 +66,13 @@ async def test_heavy_loss_with_patience_ends_in_exactly_as_many_projects(seed: i
             assert client.statistics().replayed > 0
 
 
-async def test_an_error_under_loss_tells_the_truth_and_its_key_finishes_the_work() -> None:
+@over_both_clients
+async def test_an_error_under_loss_tells_the_truth_and_its_key_finishes_the_work(
+    client_class: type[AsyncClient],
+) -> None:
     """Repeating the call with the error's key ends in exactly one project, the same one."""
     with no_waiting(), lossy(4) as sandbox:
-        async with AsyncClient(
+        async with client_class(
             base_url=sandbox.base_url, api_key=sandbox.api_key, retries=RetryPolicy(max_retries=1)
         ) as client:
             done, failed = await create_all(client)
@@ -82,20 +89,22 @@ async def test_an_error_under_loss_tells_the_truth_and_its_key_finishes_the_work
             assert len(await ids_by_slug(client)) == CREATES
 
 
-async def test_a_delete_whose_answer_is_lost_is_done_and_succeeds() -> None:
+@over_both_clients
+async def test_a_delete_whose_answer_is_lost_is_done_and_succeeds(client_class: type[AsyncClient]) -> None:
     """Even where the server has no memory of the key, gone is gone."""
     with no_waiting(), Sandbox(projects=1, rate_limit=None) as sandbox:
         sandbox.faults.add(kind="lost_answer", times=1, method="DELETE")
         sandbox.faults.add(status=404, times=1, method="DELETE")
-        async with AsyncClient(base_url=sandbox.base_url, api_key=sandbox.api_key) as client:
+        async with client_class(base_url=sandbox.base_url, api_key=sandbox.api_key) as client:
             await client.projects.delete("prj_000001")
             assert (await client.projects.list()).total == 0
 
 
-async def test_an_answer_that_is_cut_off_is_fetched_again() -> None:
+@over_both_clients
+async def test_an_answer_that_is_cut_off_is_fetched_again(client_class: type[AsyncClient]) -> None:
     """The retry loop stands above the body, so that half of one is no result."""
     with no_waiting() as waits, Sandbox(projects=20, rate_limit=None) as sandbox:
         sandbox.faults.add(kind="cut", times=2, method="GET")
-        async with AsyncClient(base_url=sandbox.base_url, api_key=sandbox.api_key) as client:
+        async with client_class(base_url=sandbox.base_url, api_key=sandbox.api_key) as client:
             assert len((await client.projects.list()).items) == 20
     assert len(waits) == 2

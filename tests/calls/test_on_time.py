@@ -20,6 +20,7 @@ from cloudplatform_async import (
     Timeouts,
 )
 from cloudplatform_async.testing import no_waiting
+from tests.blocking.awaited import over_both_clients
 from tests.calls.scripted import Scripted, answer, client_over, refuse
 from tests.connections.servers import Behaviour, Peer, Server, hang
 
@@ -43,20 +44,25 @@ def drip(head: bytes) -> Behaviour:
     return behave
 
 
-def client_of(server: Server, **options: object) -> AsyncClient:
-    return AsyncClient(base_url=f"{server.url}/v1", api_key="cp_test_key_1", **options)  # type: ignore[arg-type]
+def client_of(
+    server: Server, client_class: type[AsyncClient] = AsyncClient, **options: object
+) -> AsyncClient:
+    return client_class(base_url=f"{server.url}/v1", api_key="cp_test_key_1", **options)  # type: ignore[arg-type]
 
 
+@over_both_clients
 @on_both_loops
 @pytest.mark.parametrize(
     "behaviour",
     [hang, drip(b"HTTP/1.1 200 OK\r\nX-Long: "), drip(b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n")],
     ids=["hung server", "dripping header", "dripping body"],
 )
-async def test_a_call_ends_at_its_timeout_whatever_the_server_does(behaviour: Behaviour) -> None:
+async def test_a_call_ends_at_its_timeout_whatever_the_server_does(
+    behaviour: Behaviour, client_class: type[AsyncClient]
+) -> None:
     """The bound is the promise: `timeout=` is for the whole call."""
     with Server(behaviour) as server:
-        async with client_of(server, timeout=TOTAL) as client:
+        async with client_of(server, client_class, timeout=TOTAL) as client:
             started = monotonic()
             with pytest.raises(APITimeoutError) as caught:
                 await client.projects.create(name="one", slug="one")
@@ -87,27 +93,29 @@ async def swallow(function: Callable[[str], Awaitable[object]], argument: str) -
         return
 
 
+@over_both_clients
 @on_both_loops
 @pytest.mark.parametrize(("status", "kind"), [(503, ServerError), (429, RateLimitError)])
 async def test_a_wait_that_would_pass_the_deadline_is_not_begun(
-    status: int, kind: type[CloudPlatformError]
+    status: int, kind: type[CloudPlatformError], client_class: type[AsyncClient]
 ) -> None:
     """The last error comes at once, with a note that names the wait."""
     transport = Scripted(refuse(status, headers={"retry-after": "30"}))
     with no_waiting() as waits:
-        async with client_over(transport, timeout=20) as client:
+        async with client_over(transport, client_class, timeout=20) as client:
             with pytest.raises(kind) as caught:
                 await client.projects.get("prj_1")
     assert waits == []
     assert "the next wait of 3" in caught.value.__notes__[0]
 
 
+@over_both_clients
 @on_both_loops
-async def test_waits_count_against_the_deadline() -> None:
+async def test_waits_count_against_the_deadline(client_class: type[AsyncClient]) -> None:
     """Three waits of 9 s fit into 30, a fourth does not."""
     transport = Scripted(refuse(503, headers={"retry-after": "9"}))
     with no_waiting() as waits:
-        async with client_over(transport, timeout=30) as client:
+        async with client_over(transport, client_class, timeout=30) as client:
             with pytest.raises(ServerError):
                 await client.projects.get("prj_1")
     assert len(waits) == 3
@@ -258,11 +266,12 @@ async def test_closing_ends_calls_on_real_connections() -> None:
     assert sorted(error.outcome for error in errors) == ["not_sent", "not_sent", "unknown"]
 
 
+@over_both_clients
 @on_both_loops
-async def test_a_client_that_is_closed_refuses_calls() -> None:
+async def test_a_client_that_is_closed_refuses_calls(client_class: type[AsyncClient]) -> None:
     """Nothing is sent, and a second close does nothing."""
     transport = Scripted(answer())
-    client = client_over(transport)
+    client = client_over(transport, client_class)
     await client.aclose()
     await client.aclose()
     with pytest.raises(ClientStateError):

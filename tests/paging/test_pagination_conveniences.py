@@ -2,7 +2,8 @@
 
 import pytest
 
-from cloudplatform_async import InvalidRequestError, Page, Paginator, Project
+from cloudplatform_async import AsyncClient, InvalidRequestError, Page, Paginator, Project
+from tests.blocking.awaited import over_both_clients
 from tests.resources.listing import PAGINGS, Listing, Paging, client_of, names, settle
 from tests.resources.wire import always
 
@@ -11,12 +12,15 @@ pytestmark = pytest.mark.anyio
 AHEAD = pytest.mark.parametrize("ahead", [0, 1, 4])
 
 
+@over_both_clients
 @AHEAD
 @pytest.mark.parametrize("paging", PAGINGS)
-async def test_a_peek_shows_the_next_item_and_leaves_it(paging: Paging, ahead: int) -> None:
+async def test_a_peek_shows_the_next_item_and_leaves_it(
+    paging: Paging, ahead: int, client_class: type[AsyncClient]
+) -> None:
     """At the start it costs one request; the checkpoint does not move; at the end there is nothing."""
     listing = Listing(names(25), paging)
-    async with client_of(listing) as client:
+    async with client_of(listing, client_class) as client:
         walk = client.projects.iter_all(ahead=ahead)
         for place, expected in enumerate(names(25)):
             before = walk.checkpoint
@@ -25,16 +29,17 @@ async def test_a_peek_shows_the_next_item_and_leaves_it(paging: Paging, ahead: i
             assert peeked is not None
             assert (peeked.id, walk.checkpoint == before) == (expected, place % 10 > 0 or place == 0)
             if place == 0:
-                await settle()
+                await settle(listing)
                 assert listing.asked == [1]
             assert await anext(walk) is peeked
         assert (await walk.peek(), await walk.first()) == (None, None)
 
 
-async def test_the_total_is_known_with_the_first_page() -> None:
+@over_both_clients
+async def test_the_total_is_known_with_the_first_page(client_class: type[AsyncClient]) -> None:
     """Where the server counts, and as it counted last; a count that cannot be true is none."""
     listing = Listing(names(25))
-    async with client_of(listing) as client:
+    async with client_of(listing, client_class) as client:
         walk = client.projects.iter_all(ahead=0)
         assert walk.total is None
         await walk.peek()
@@ -42,12 +47,13 @@ async def test_the_total_is_known_with_the_first_page() -> None:
         listing.ids.append("prj_new")
         assert len(await walk.collect()) == 26
         assert walk.total == 26
-    async with client_of(Listing(names(25), "cursor")) as client:
+    async with client_of(Listing(names(25), "cursor"), client_class) as client:
         walk = client.projects.iter_all()
         assert (await walk.first(), walk.total) != (None, 25)
         assert walk.total is None
     async with client_of(
-        always({"data": [{"id": "a", "name": "n"}], "meta": {"total": 0, "page": 1, "limit": 5}})
+        always({"data": [{"id": "a", "name": "n"}], "meta": {"total": 0, "page": 1, "limit": 5}}),
+        client_class,
     ) as client:
         walk = client.projects.iter_all()
         await walk.first()
@@ -62,10 +68,13 @@ async def test_a_page_is_iterated_and_has_a_length() -> None:
     assert (list(Page[Project](items=[])), len(Page[Project](items=[]))) == ([], 0)
 
 
-async def test_a_walk_asks_for_a_hundred_at_a_time_and_a_page_for_what_the_server_likes() -> None:
+@over_both_clients
+async def test_a_walk_asks_for_a_hundred_at_a_time_and_a_page_for_what_the_server_likes(
+    client_class: type[AsyncClient],
+) -> None:
     """Unless they are told otherwise."""
     wire = always({"data": []})
-    async with client_of(wire) as client:
+    async with client_of(wire, client_class) as client:
         await client.projects.iter_all().collect()
         await client.projects.iter_all(page_size=None).collect()
         await client.projects.iter_all(page_size=7).collect()
@@ -74,11 +83,14 @@ async def test_a_walk_asks_for_a_hundred_at_a_time_and_a_page_for_what_the_serve
     assert [request.url.params.get("limit") for request in wire.requests] == ["100", "100", "7", None, "7"]
 
 
+@over_both_clients
 @pytest.mark.parametrize("wrong", [0, -1, 1.5, True, "10", float("inf")])
-async def test_a_wrong_page_size_is_named_as_it_was_written(wrong: object) -> None:
+async def test_a_wrong_page_size_is_named_as_it_was_written(
+    wrong: object, client_class: type[AsyncClient]
+) -> None:
     """``page_size`` of a walk, ``limit`` of a page; nothing is sent."""
     wire = always({"data": []})
-    async with client_of(wire) as client:
+    async with client_of(wire, client_class) as client:
         with pytest.raises(InvalidRequestError, match="`page_size` must be"):
             client.projects.iter_all(page_size=wrong)  # type: ignore[arg-type]
         with pytest.raises(InvalidRequestError, match="`limit` must be"):

@@ -12,7 +12,8 @@ from attrs import define
 
 from cloudplatform_async import AsyncClient, ClientStateError, Paginator, Project
 from cloudplatform_async.sandbox import Sandbox
-from tests.resources.listing import Listing, Paging, client_of, names, read, settle
+from tests.blocking.awaited import over_both_clients
+from tests.resources.listing import Gate, Listing, Paging, client_of, names, read, settle
 from tests.resources.stops import AtStop
 
 pytestmark = pytest.mark.anyio
@@ -23,7 +24,7 @@ PAGINGS = pytest.mark.parametrize("paging", ["page", "cursor"])
 
 async def assert_nothing_left(client: AsyncClient, listing: Listing) -> None:
     """No task of the walk and no request of its is there, once everybody has had a turn."""
-    await settle()
+    await settle(listing)
     assert client._sender.state.background._jobs == {}
     assert (listing.under_way, client.statistics().in_flight) == (0, 0)
 
@@ -108,7 +109,7 @@ async def test_closing_at_any_await_ends_the_wait_with_an_error(
 @pytest.mark.parametrize("stop", [1, 2, 10, 11, 15, 30, 39, 40])
 async def test_a_break_or_an_error_in_the_loop_leaves_nothing(paging: Paging, ahead: int, stop: int) -> None:
     """The loop's own paginator goes with the loop, and its requests go with it, answered or not."""
-    listing = Listing(names(40), paging, gates={4: anyio.Event()} if stop <= 30 else {})
+    listing = Listing(names(40), paging, gates={4: Gate()} if stop <= 30 else {})
     last = names(40)[stop - 1]
     async with client_of(listing) as client:
         with pytest.raises(LookupError):
@@ -127,15 +128,18 @@ async def leave_with_an_error(walk: Paginator[Project], last: str) -> None:
             raise LookupError(last)
 
 
+@over_both_clients
 @AHEAD
 @PAGINGS
-async def test_closing_a_walk_in_the_middle_ends_it(paging: Paging, ahead: int) -> None:
+async def test_closing_a_walk_in_the_middle_ends_it(
+    paging: Paging, ahead: int, client_class: type[AsyncClient]
+) -> None:
     """After ``aclose``, and after ``async with``, there is no further item, and nothing under way."""
-    listing = Listing(names(40), paging, gates={2: anyio.Event(), 3: anyio.Event()})
-    async with client_of(listing) as client:
+    listing = Listing(names(40), paging, gates={2: Gate(), 3: Gate()})
+    async with client_of(listing, client_class) as client:
         async with client.projects.iter_all(ahead=ahead) as walk:
             [await anext(walk) for _ in range(5)]
-            await settle()
+            await settle(listing)
         assert listing.under_way == 0
         checkpoint = walk.checkpoint
         assert await walk.collect() == []
@@ -154,7 +158,7 @@ async def test_a_walk_whose_error_nobody_fetches_says_nothing(paging: Paging, ah
     async with client_of(listing) as client:
         walk = client.projects.iter_all(ahead=ahead)
         [await anext(walk) for _ in range(5)]
-        await settle()
+        await settle(listing)
         del walk
         await assert_nothing_left(client, listing)
     gc.collect()
@@ -218,7 +222,7 @@ def test_a_loop_that_ends_in_the_middle_of_a_walk_is_silent() -> None:
     walks: list[object] = []  # the walk outlives its loop
 
     async def main() -> AsyncClient:
-        client = client_of(Listing(names(40), gates={2: anyio.Event()}))
+        client = client_of(Listing(names(40), gates={2: Gate()}))
         walk = client.projects.iter_all(ahead=3)
         [await anext(walk) for _ in range(5)]
         walks.append(walk)

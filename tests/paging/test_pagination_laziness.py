@@ -11,45 +11,50 @@ import pytest
 from attrs import define, field
 
 from cloudplatform_async import AsyncClient, Paginator, RetryPolicy
+from tests.blocking.awaited import over_both_clients
 from tests.connections.servers import Peer, Server, Transport, everywhere
-from tests.resources.listing import PAGINGS, Listing, Paging, answer, client_of, names, settle
+from tests.resources.listing import PAGINGS, Gate, Listing, Paging, answer, client_of, names, settle
 
 pytestmark = pytest.mark.anyio
 
 Peek = Callable[[Paginator[dict[str, object]]], object]
 
 
+@over_both_clients
 @pytest.mark.parametrize("paging", PAGINGS)
-async def test_nothing_is_sent_before_the_first_item_is_asked_for(paging: Paging) -> None:
+async def test_nothing_is_sent_before_the_first_item_is_asked_for(
+    paging: Paging, client_class: type[AsyncClient]
+) -> None:
     """A paginator is a plan: making one, naming its pages and closing it costs no request."""
     listing = Listing(names(30), paging)
-    async with client_of(listing) as client:
+    async with client_of(listing, client_class) as client:
         async with client.projects.iter_all(ahead=8) as walk:
             walk.pages()
-            await settle()
+            await settle(listing)
         assert [item async for item in walk] == []
     assert listing.asked == []
 
 
+@over_both_clients
 @pytest.mark.parametrize("paging", PAGINGS)
 @pytest.mark.parametrize(
     "peek",
     [lambda walk: walk.first(), anext, lambda walk: anext(walk.pages())],
     ids=["first", "anext", "pages"],
 )
-async def test_a_peek_costs_one_request(paging: Paging, peek: Peek) -> None:
+async def test_a_peek_costs_one_request(paging: Paging, peek: Peek, client_class: type[AsyncClient]) -> None:
     """Whoever wants to see one item, or one page, pays for one page."""
     listing = Listing(names(100), paging)
-    async with client_of(listing) as client:
+    async with client_of(listing, client_class) as client:
         walk = client.projects.iter_all(ahead=8)
         await peek(walk)
-        await settle()
+        await settle(listing)
         assert listing.asked == [1]
 
 
 async def test_the_second_item_starts_the_pages_ahead_where_it_stands_on_the_next_page_too() -> None:
     """That page and those behind it go out together."""
-    listing = Listing(names(20), "page", limit=1, gates={2: anyio.Event()})
+    listing = Listing(names(20), "page", limit=1, gates={2: Gate()})
     async with client_of(listing) as client, anyio.create_task_group() as tasks:
         walk = client.projects.iter_all(ahead=3)
         await anext(walk)
@@ -59,41 +64,48 @@ async def test_the_second_item_starts_the_pages_ahead_where_it_stands_on_the_nex
         listing.gates[2].set()
 
 
+@over_both_clients
 @pytest.mark.parametrize("paging", PAGINGS)
 @pytest.mark.parametrize("ahead", [0, 1, 4])
-async def test_the_second_item_starts_the_pages_ahead(paging: Paging, ahead: int) -> None:
+async def test_the_second_item_starts_the_pages_ahead(
+    paging: Paging, ahead: int, client_class: type[AsyncClient]
+) -> None:
     """From then on ``ahead`` pages are under way or held, and no more however long the consumer dwells."""
     listing = Listing(names(100), paging)
-    async with client_of(listing) as client:
+    async with client_of(listing, client_class) as client:
         walk = client.projects.iter_all(ahead=ahead)
         await anext(walk)
         await anext(walk)
-        await settle()
+        await settle(listing)
         assert sorted(listing.asked) == list(range(1, 2 + ahead))
 
 
+@over_both_clients
 @pytest.mark.parametrize("paging", PAGINGS)
 @pytest.mark.parametrize("ahead", [0, 1, 4])
-async def test_the_second_page_starts_the_pages_ahead(paging: Paging, ahead: int) -> None:
+async def test_the_second_page_starts_the_pages_ahead(
+    paging: Paging, ahead: int, client_class: type[AsyncClient]
+) -> None:
     """Page by page the same holds: at most ``ahead + 1`` pages are held, the consumer's own among them."""
     listing = Listing(names(100), paging)
-    async with client_of(listing) as client:
+    async with client_of(listing, client_class) as client:
         pages = client.projects.iter_all(ahead=ahead).pages()
         for number in range(2, 5):
             await anext(pages) if number > 2 else [await anext(pages), await anext(pages)]
-            await settle()
+            await settle(listing)
             assert sorted(listing.asked) == list(range(1, number + 1 + ahead))
 
 
+@over_both_clients
 @pytest.mark.parametrize("paging", PAGINGS)
-async def test_a_consumer_may_dwell_on_any_item(paging: Paging) -> None:
+async def test_a_consumer_may_dwell_on_any_item(paging: Paging, client_class: type[AsyncClient]) -> None:
     """After the first page the next is on its way at every item, the first of a page included."""
     listing = Listing(names(40), paging)
-    async with client_of(listing) as client:
+    async with client_of(listing, client_class) as client:
         walk = client.projects.iter_all(ahead=1)
         for position in range(40):
             await anext(walk)
-            await settle()
+            await settle(listing)
             page = position // 10 + 1
             assert max(listing.asked) == (1 if position == 0 else min(4, page + 1))
 
@@ -124,56 +136,64 @@ def _page(peer: Peer, request: bytes) -> None:
     )
 
 
+@over_both_clients
 @pytest.mark.parametrize("paging", PAGINGS)
 @pytest.mark.parametrize("ahead", [0, 1, 3])
 @pytest.mark.parametrize("stop", [1, 2, 10, 11, 12, 35])
-async def test_a_break_wastes_at_most_the_pages_ahead(paging: Paging, ahead: int, stop: int) -> None:
+async def test_a_break_wastes_at_most_the_pages_ahead(
+    paging: Paging, ahead: int, stop: int, client_class: type[AsyncClient]
+) -> None:
     """What was asked for and never looked at is bounded by ``ahead``; without any, there is no waste."""
     listing = Listing(names(100), paging)
-    async with client_of(listing) as client:
+    async with client_of(listing, client_class) as client:
         count = 0
         async for _ in client.projects.iter_all(ahead=ahead):
             count += 1
             if count == stop:
                 break
-        await settle()
+        await settle(listing)
         assert len(listing.asked) <= ceil(stop / 10) + ahead
 
 
+@over_both_clients
 @pytest.mark.parametrize("paging", PAGINGS)
 @pytest.mark.parametrize("ahead", [0, 1, 8])
 @pytest.mark.parametrize("most", [0, 1, 10, 11, 30, 100])
-async def test_max_items_is_all_that_is_fetched(paging: Paging, ahead: int, most: int) -> None:
+async def test_max_items_is_all_that_is_fetched(
+    paging: Paging, ahead: int, most: int, client_class: type[AsyncClient]
+) -> None:
     """The pages that hold the wanted items are asked for once each, and no other."""
     listing = Listing(names(60), paging)
-    async with client_of(listing) as client:
+    async with client_of(listing, client_class) as client:
         walk = client.projects.iter_all(page_size=10, max_items=most, ahead=ahead)
         items = [item.id async for item in walk]
-        await settle()
+        await settle(listing)
     assert items == names(60)[:most]
     assert sorted(listing.asked) == list(range(1, min(6, ceil(most / 10)) + 1))
 
 
-async def test_max_items_is_all_that_is_fetched_from_uneven_pages() -> None:
+@over_both_clients
+async def test_max_items_is_all_that_is_fetched_from_uneven_pages(client_class: type[AsyncClient]) -> None:
     """A first page that came nearly empty does not make the ones behind it look small."""
     first = answer(names(1), meta={"next_cursor": "c2"})
     listing = Listing(names(60), "cursor", scripted={1: lambda: first})
-    async with client_of(listing) as client:
+    async with client_of(listing, client_class) as client:
         walk = client.projects.iter_all(page_size=10, max_items=10, ahead=4)
         assert len([item async for item in walk]) == 10
-        await settle()
+        await settle(listing)
     assert listing.asked == [1, 2]
 
 
+@over_both_clients
 @pytest.mark.parametrize("ahead", [1, 3, 8])
-async def test_a_numbered_list_is_fetched_side_by_side(ahead: int) -> None:
+async def test_a_numbered_list_is_fetched_side_by_side(ahead: int, client_class: type[AsyncClient]) -> None:
     """Its pages ahead are under way together, all of them; those beyond wait for a consumer."""
-    listing = Listing(names(200), gates={number: anyio.Event() for number in range(2, 21)})
-    async with client_of(listing) as client:
+    listing = Listing(names(200), gates={number: Gate() for number in range(2, 21)})
+    async with client_of(listing, client_class) as client:
         walk = client.projects.iter_all(ahead=ahead)
         for _ in range(10):
             await anext(walk)
-        await settle()
+        await settle(listing)
         assert listing.under_way == ahead
         for gate in listing.gates.values():
             gate.set()
@@ -181,18 +201,21 @@ async def test_a_numbered_list_is_fetched_side_by_side(ahead: int) -> None:
     assert listing.most == ahead
 
 
+@over_both_clients
 @pytest.mark.parametrize("paging", ["cursor", "link"])
-async def test_a_list_without_numbers_is_fetched_one_after_the_other(paging: Paging) -> None:
+async def test_a_list_without_numbers_is_fetched_one_after_the_other(
+    paging: Paging, client_class: type[AsyncClient]
+) -> None:
     """Only a page knows where the next one is: never are two under way, and none is asked for twice."""
     listing = Listing(names(100), paging)
-    async with client_of(listing) as client:
+    async with client_of(listing, client_class) as client:
         assert [item.id async for item in client.projects.iter_all(ahead=4)] == names(100)
     assert (listing.most, listing.asked) == (1, list(range(1, 11)))
 
 
 async def test_items_come_in_order_whatever_the_order_of_the_answers() -> None:
     """The last page of the window arrives first, and is handed out last."""
-    listing = Listing(names(90), gates={number: anyio.Event() for number in range(2, 10)})
+    listing = Listing(names(90), gates={number: Gate() for number in range(2, 10)})
     items: list[str] = []
     async with client_of(listing) as client, anyio.create_task_group() as tasks:
 
@@ -207,12 +230,15 @@ async def test_items_come_in_order_whatever_the_order_of_the_answers() -> None:
     assert items == names(90)
 
 
+@over_both_clients
 @pytest.mark.parametrize("paging", PAGINGS)
 @pytest.mark.parametrize("ahead", [0, 1, 8])
-async def test_pages_and_items_of_one_walk_can_be_mixed(paging: Paging, ahead: int) -> None:
+async def test_pages_and_items_of_one_walk_can_be_mixed(
+    paging: Paging, ahead: int, client_class: type[AsyncClient]
+) -> None:
     """Both stand at the same place: what one has handed out, the other does not."""
     listing = Listing(names(35), paging)
-    async with client_of(listing) as client:
+    async with client_of(listing, client_class) as client:
         walk = client.projects.iter_all(ahead=ahead)
         first = await walk.first()
         pages = walk.pages()
@@ -237,27 +263,33 @@ class Shaky(Listing):
         return await super()._answer(number, limit)
 
 
+@over_both_clients
 @pytest.mark.slow
 @pytest.mark.parametrize("paging", PAGINGS)
 @pytest.mark.parametrize("ahead", [0, 1, 8])
-async def test_items_are_the_same_over_a_shaky_line(paging: Paging, ahead: int) -> None:
+async def test_items_are_the_same_over_a_shaky_line(
+    paging: Paging, ahead: int, client_class: type[AsyncClient]
+) -> None:
     """Slow, failing and reordered answers change when items come, not which, and not their order."""
     shaky = Shaky(names(640), paging)
-    async with client_of(shaky, retries=RetryPolicy(base=0, budget=False)) as client:
+    async with client_of(shaky, client_class, retries=RetryPolicy(base=0, budget=False)) as client:
         assert [item.id async for item in client.projects.iter_all(ahead=ahead)] == names(640)
         assert len(shaky.asked) == 64 + client.statistics().retries > 64
 
 
+@over_both_clients
 @pytest.mark.parametrize("paging", PAGINGS)
-async def test_a_peek_at_a_walk_that_stood_at_the_end_of_a_page_fetches_nothing_ahead(paging: Paging) -> None:
+async def test_a_peek_at_a_walk_that_stood_at_the_end_of_a_page_fetches_nothing_ahead(
+    paging: Paging, client_class: type[AsyncClient]
+) -> None:
     """It takes the page to find the next one, and that one; what follows waits for the second item."""
     listing = Listing(names(100), paging)
-    async with client_of(listing) as client:
+    async with client_of(listing, client_class) as client:
         walk = client.projects.iter_all(page_size=10)
         [await anext(walk) for _ in range(10)]
         await walk.aclose()
         listing.asked.clear()
         resumed = client.projects.iter_all(page_size=10, ahead=8, resume_from=walk.checkpoint)
         assert await resumed.first()
-        await settle()
+        await settle(listing)
         assert listing.asked == [1, 2]

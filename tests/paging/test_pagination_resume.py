@@ -18,7 +18,8 @@ from cloudplatform_async import (
     Project,
     ServerError,
 )
-from tests.resources.listing import PAGINGS, Listing, Paging, client_of, names, read, settle
+from tests.blocking.awaited import over_both_clients
+from tests.resources.listing import PAGINGS, Gate, Listing, Paging, client_of, names, read, settle
 
 pytestmark = pytest.mark.anyio
 
@@ -46,20 +47,26 @@ async def in_pieces(client: AsyncClient, dice: Random, most: int) -> list[str]:
     return ids
 
 
+@over_both_clients
 @pytest.mark.parametrize("paging", PAGINGS)
 @pytest.mark.parametrize("seed", range(8))
-async def test_random_stops_lose_nothing_and_repeat_nothing(paging: Paging, seed: int) -> None:
+async def test_random_stops_lose_nothing_and_repeat_nothing(
+    paging: Paging, seed: int, client_class: type[AsyncClient]
+) -> None:
     """Wherever a walk is cut, inside pages and between them, its pieces make the whole list."""
     dice = Random(seed)
     most = dice.choice([30, 57, 1000])
-    async with client_of(Listing(names(57), paging)) as client:
+    async with client_of(Listing(names(57), paging), client_class) as client:
         assert await in_pieces(client, dice, most) == names(57)[:most]
 
 
+@over_both_clients
 @pytest.mark.parametrize("paging", PAGINGS)
-async def test_pages_and_items_leave_the_same_checkpoint(paging: Paging) -> None:
+async def test_pages_and_items_leave_the_same_checkpoint(
+    paging: Paging, client_class: type[AsyncClient]
+) -> None:
     """After the last item of a page stands the checkpoint of the page."""
-    async with client_of(Listing(names(30), paging)) as client:
+    async with client_of(Listing(names(30), paging), client_class) as client:
         by_item, by_page = client.projects.iter_all(), client.projects.iter_all()
         [await anext(by_item) for _ in range(10)]
         await anext(by_page.pages())
@@ -68,10 +75,11 @@ async def test_pages_and_items_leave_the_same_checkpoint(paging: Paging) -> None
         assert [item.id for item in page.items] == names(30)[10:20]
 
 
-async def test_a_checkpoint_before_the_first_item_is_the_start() -> None:
+@over_both_clients
+async def test_a_checkpoint_before_the_first_item_is_the_start(client_class: type[AsyncClient]) -> None:
     """It can be kept before anything was sent, and costs no request."""
     listing = Listing(names(30))
-    async with client_of(listing) as client:
+    async with client_of(listing, client_class) as client:
         checkpoint = client.projects.iter_all(page_size=5).checkpoint
         assert listing.asked == []
         resumed = client.projects.iter_all(resume_from=checkpoint)
@@ -80,11 +88,14 @@ async def test_a_checkpoint_before_the_first_item_is_the_start() -> None:
     assert len(listing.asked) == 6
 
 
+@over_both_clients
 @pytest.mark.parametrize("paging", PAGINGS)
-async def test_a_checkpoint_after_the_last_item_waits_for_more(paging: Paging) -> None:
+async def test_a_checkpoint_after_the_last_item_waits_for_more(
+    paging: Paging, client_class: type[AsyncClient]
+) -> None:
     """A finished walk that is resumed hands out nothing, until the list has grown."""
     listing = Listing(names(25), paging)
-    async with client_of(listing) as client:
+    async with client_of(listing, client_class) as client:
         walk = client.projects.iter_all()
         await walk.collect()
         assert await client.projects.iter_all(resume_from=walk.checkpoint).collect() == []
@@ -93,9 +104,10 @@ async def test_a_checkpoint_after_the_last_item_waits_for_more(paging: Paging) -
     assert [item.id for item in more] == names(33)[25:]
 
 
-async def test_a_resumed_walk_may_read_another_model() -> None:
+@over_both_clients
+async def test_a_resumed_walk_may_read_another_model(client_class: type[AsyncClient]) -> None:
     """The checkpoint is a place in a list; how its rows are read is free."""
-    async with client_of(Listing(names(20))) as client:
+    async with client_of(Listing(names(20)), client_class) as client:
         walk = client.projects.iter_all()
         await walk.first()
         row = await client.projects.iter_all(resume_from=walk.checkpoint, model=dict).first()
@@ -112,6 +124,7 @@ async def test_a_checkpoint_is_opaque_text_that_shows_no_filters() -> None:
     assert urlsafe_b64encode(b"Top").decode() not in checkpoint
 
 
+@over_both_clients
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -120,10 +133,12 @@ async def test_a_checkpoint_is_opaque_text_that_shows_no_filters() -> None:
         ({"page_size": 7}, "page_size"),
     ],
 )
-async def test_a_checkpoint_of_another_walk_is_refused(options: dict[str, Any], message: str) -> None:
+async def test_a_checkpoint_of_another_walk_is_refused(
+    options: dict[str, Any], message: str, client_class: type[AsyncClient]
+) -> None:
     """Other filters or another page size would lose or repeat items; nothing is sent."""
     listing = Listing(names(30))
-    async with client_of(listing) as client:
+    async with client_of(listing, client_class) as client:
         walk = client.projects.iter_all(page_size=10)
         with pytest.raises(InvalidRequestError, match=message):
             client.projects.iter_all(resume_from=walk.checkpoint, **options)
@@ -131,22 +146,26 @@ async def test_a_checkpoint_of_another_walk_is_refused(options: dict[str, Any], 
     assert listing.asked == []
 
 
+@over_both_clients
 @pytest.mark.parametrize("text", ["", "cp1.", "cp2.e30", "cp1.e30", "cp1.!!", "null", "cp1.bnVsbA", 5])
-async def test_text_that_is_no_checkpoint_is_refused(text: Any) -> None:
+async def test_text_that_is_no_checkpoint_is_refused(text: Any, client_class: type[AsyncClient]) -> None:
     """Whatever stands there, the answer is one clear error before anything is sent."""
-    async with client_of(Listing(names(30))) as client:
+    async with client_of(Listing(names(30)), client_class) as client:
         with pytest.raises(InvalidRequestError, match="resume_from"):
             client.projects.iter_all(resume_from=text)
 
 
+@over_both_clients
 @AHEAD
 @pytest.mark.parametrize("paging", PAGINGS)
 @pytest.mark.parametrize("broken", [1, 2, 4])
-async def test_after_an_error_the_same_walk_goes_on(paging: Paging, broken: int, ahead: int) -> None:
+async def test_after_an_error_the_same_walk_goes_on(
+    paging: Paging, broken: int, ahead: int, client_class: type[AsyncClient]
+) -> None:
     """The items before the failed page come first; asked again, the walk tries that page again."""
     listing = Listing(names(50), paging, scripted={broken: lambda: httpx.Response(503)})
     ids: list[str] = []
-    async with client_of(listing) as client:
+    async with client_of(listing, client_class) as client:
         walk = client.projects.iter_all(ahead=ahead)
         for _ in range(2):
             with pytest.raises(ServerError) as caught:
@@ -158,17 +177,20 @@ async def test_after_an_error_the_same_walk_goes_on(paging: Paging, broken: int,
     assert ids == names(50)
 
 
+@over_both_clients
 @AHEAD
 @pytest.mark.parametrize("paging", PAGINGS)
-async def test_the_checkpoint_of_an_error_resumes_a_new_walk(paging: Paging, ahead: int) -> None:
+async def test_the_checkpoint_of_an_error_resumes_a_new_walk(
+    paging: Paging, ahead: int, client_class: type[AsyncClient]
+) -> None:
     """A job that died at a page is started again tomorrow, in another process, and misses nothing."""
     listing = Listing(names(50), paging, scripted={4: lambda: httpx.Response(500)})
     ids: list[str] = []
-    async with client_of(listing) as client:
+    async with client_of(listing, client_class) as client:
         with pytest.raises(ServerError) as caught:
             await read(client.projects.iter_all(ahead=ahead), ids)
     listing.scripted.clear()
-    async with client_of(listing) as client:
+    async with client_of(listing, client_class) as client:
         ids += [item.id async for item in client.projects.iter_all(resume_from=caught.value.checkpoint)]
     assert ids == names(50)
 
@@ -177,7 +199,7 @@ async def test_the_checkpoint_of_an_error_resumes_a_new_walk(paging: Paging, ahe
 @pytest.mark.parametrize("paging", PAGINGS)
 async def test_after_a_cancel_the_same_walk_goes_on(paging: Paging, ahead: int) -> None:
     """A page that was being waited for is not lost with the wait."""
-    listing = Listing(names(50), paging, gates={3: anyio.Event()})
+    listing = Listing(names(50), paging, gates={3: Gate()})
     ids: list[str] = []
     async with client_of(listing) as client:
         walk = client.projects.iter_all(ahead=ahead)
@@ -195,7 +217,7 @@ async def test_after_a_cancel_the_same_walk_goes_on(paging: Paging, ahead: int) 
 @AHEAD
 async def test_two_tasks_on_one_walk_get_a_clear_error(ahead: int) -> None:
     """The second is refused without a request, and the first goes on undisturbed."""
-    listing = Listing(names(30), gates={2: anyio.Event()})
+    listing = Listing(names(30), gates={2: Gate()})
     ids: list[str] = []
     async with client_of(listing) as client, anyio.create_task_group() as tasks:
         walk = client.projects.iter_all(ahead=ahead)
@@ -207,7 +229,10 @@ async def test_two_tasks_on_one_walk_get_a_clear_error(ahead: int) -> None:
     assert ids == names(30)
 
 
-async def test_an_error_of_the_users_own_function_passes_and_the_walk_goes_on() -> None:
+@over_both_clients
+async def test_an_error_of_the_users_own_function_passes_and_the_walk_goes_on(
+    client_class: type[AsyncClient],
+) -> None:
     """A key function that fails once, on a page fetched ahead, is the user's error, not ours."""
     keys = iter(["key", LookupError("vault"), "key", "key", "key"])
 
@@ -217,7 +242,7 @@ async def test_an_error_of_the_users_own_function_passes_and_the_walk_goes_on() 
             raise found
         return found
 
-    async with client_of(Listing(names(30)), api_key=key) as client:
+    async with client_of(Listing(names(30)), client_class, api_key=key) as client:
         walk = client.projects.iter_all()
         ids = [(await anext(walk)).id for _ in range(10)]
         with pytest.raises(LookupError, match="vault"):

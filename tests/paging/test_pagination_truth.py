@@ -4,11 +4,11 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-import anyio
 import httpx
 import pytest
 
 from cloudplatform_async import (
+    AsyncClient,
     Drift,
     NotFoundError,
     PaginationError,
@@ -16,7 +16,19 @@ from cloudplatform_async import (
     RateLimitError,
     ResponseDecodeError,
 )
-from tests.resources.listing import ORIGIN, PAGINGS, Listing, Paging, answer, client_of, names, read, settle
+from tests.blocking.awaited import over_both_clients
+from tests.resources.listing import (
+    ORIGIN,
+    PAGINGS,
+    Gate,
+    Listing,
+    Paging,
+    answer,
+    client_of,
+    names,
+    read,
+    settle,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -24,18 +36,18 @@ AHEAD = pytest.mark.parametrize("ahead", [0, 1, 4])
 Script = dict[int, Callable[[], httpx.Response]]
 
 
-async def walked(listing: Listing, ahead: int, **options: Any) -> list[str]:
+async def walked(listing: Listing, ahead: int, client_class: type[AsyncClient], **options: Any) -> list[str]:
     """The ids that a whole walk hands out."""
-    async with client_of(listing) as client:
+    async with client_of(listing, client_class) as client:
         return [item.id async for item in client.projects.iter_all(ahead=ahead, **options)]
 
 
 async def walked_until_error(
-    listing: Listing, ahead: int, kind: type[PaginationError]
+    listing: Listing, ahead: int, kind: type[PaginationError], client_class: type[AsyncClient]
 ) -> tuple[list[str], PaginationError]:
     """The ids that a walk hands out before it ends with an error, and the error."""
     ids: list[str] = []
-    async with client_of(listing) as client:
+    async with client_of(listing, client_class) as client:
         with pytest.raises(kind) as caught:
             await read(client.projects.iter_all(ahead=ahead), ids)
     return ids, caught.value
@@ -65,13 +77,16 @@ LOOPS: dict[str, tuple[Paging, Script, int]] = {
 }
 
 
+@over_both_clients
 @AHEAD
 @pytest.mark.parametrize("loop", LOOPS)
-async def test_a_server_that_leads_in_a_circle_is_found_out_at_once(loop: str, ahead: int) -> None:
+async def test_a_server_that_leads_in_a_circle_is_found_out_at_once(
+    loop: str, ahead: int, client_class: type[AsyncClient]
+) -> None:
     """One request shows the repetition; nothing of it is handed out twice, and the walk does not go on."""
     paging, scripted, served = LOOPS[loop]
     listing = Listing(names(60), paging, scripted=scripted)
-    ids, error = await walked_until_error(listing, ahead, PaginationLoopError)
+    ids, error = await walked_until_error(listing, ahead, PaginationLoopError, client_class)
     assert len(ids) == len(set(ids))
     assert len(listing.asked) <= served + ahead
     assert error.checkpoint is not None
@@ -88,39 +103,47 @@ async def test_a_walk_that_is_resumed_inside_a_circle_finds_out_too() -> None:
     assert listing.asked == [1, 2, 2]
 
 
+@over_both_clients
 @AHEAD
-async def test_a_page_that_was_not_asked_for_is_an_error(ahead: int) -> None:
+async def test_a_page_that_was_not_asked_for_is_an_error(ahead: int, client_class: type[AsyncClient]) -> None:
     """A server that skips pages would hide what is on them."""
     listing = Listing(names(60), scripted={2: numbered(["x"], 5, 60)})
-    ids, error = await walked_until_error(listing, ahead, PaginationError)
+    ids, error = await walked_until_error(listing, ahead, PaginationError, client_class)
     assert ids == [*names(10), "x"]
     assert "page 5" in str(error)
     assert "page 2" in str(error)
 
 
+@over_both_clients
 @AHEAD
 @pytest.mark.parametrize("paging", PAGINGS)
-async def test_an_empty_page_in_the_middle_is_not_the_end(paging: Paging, ahead: int) -> None:
+async def test_an_empty_page_in_the_middle_is_not_the_end(
+    paging: Paging, ahead: int, client_class: type[AsyncClient]
+) -> None:
     """Filters that run after paging leave such pages; what lies behind them is handed out."""
     going_on = Listing(names(60), paging).page(3, 10)
     empty = {**json.loads(going_on.content), "data": []}
     listing = Listing(names(60), paging, scripted={3: lambda: httpx.Response(200, json=empty)})
-    assert await walked(listing, ahead) == names(60)[:20] + names(60)[30:]
-    async with client_of(listing) as client:
+    assert await walked(listing, ahead, client_class) == names(60)[:20] + names(60)[30:]
+    async with client_of(listing, client_class) as client:
         assert [len(page.items) async for page in client.projects.iter_all(ahead=ahead).pages()] == [10] * 5
 
 
+@over_both_clients
 @AHEAD
-async def test_a_total_that_no_page_keeps_is_not_believed_for_ever(ahead: int) -> None:
+async def test_a_total_that_no_page_keeps_is_not_believed_for_ever(
+    ahead: int, client_class: type[AsyncClient]
+) -> None:
     """A promise of a trillion items over nothing but empty pages ends with an error."""
     listing = Listing([], scripted={page: numbered([], page, 10**12) for page in range(2, 100)})
     listing.scripted[1] = numbered(names(10), 1, 10**12)
-    ids, error = await walked_until_error(listing, ahead, PaginationError)
+    ids, error = await walked_until_error(listing, ahead, PaginationError, client_class)
     assert ids == names(10)
     assert len(listing.asked) <= 15 + ahead
     assert str(10**12) in str(error)
 
 
+@over_both_clients
 @pytest.mark.parametrize(
     ("body", "path"),
     [
@@ -134,25 +157,30 @@ async def test_a_total_that_no_page_keeps_is_not_believed_for_ever(ahead: int) -
         ([], "$"),
     ],
 )
-async def test_a_page_of_the_wrong_form_is_an_error_with_its_path(body: Any, path: str) -> None:
+async def test_a_page_of_the_wrong_form_is_an_error_with_its_path(
+    body: Any, path: str, client_class: type[AsyncClient]
+) -> None:
     """``data: null`` is no empty list: each wrong form is named, and nothing is coerced."""
     listing = Listing([], scripted={1: lambda: httpx.Response(200, json=body)})
-    async with client_of(listing) as client:
+    async with client_of(listing, client_class) as client:
         with pytest.raises(ResponseDecodeError) as caught:
             await client.projects.iter_all().first()
     assert caught.value.path == path
     assert caught.value.checkpoint
 
 
+@over_both_clients
 @AHEAD
 @pytest.mark.parametrize("change", [+25, +5, -5, -15, -40])
-async def test_a_list_that_grows_or_shrinks_is_followed_to_its_end(change: int, ahead: int) -> None:
+async def test_a_list_that_grows_or_shrinks_is_followed_to_its_end(
+    change: int, ahead: int, client_class: type[AsyncClient]
+) -> None:
     """The latest total counts: what was added at the end is handed out, what is gone is not missed."""
     listing = Listing(names(50))
 
     async def walk() -> list[str]:
         ids: list[str] = []
-        async with client_of(listing) as client:
+        async with client_of(listing, client_class) as client:
             async for item in client.projects.iter_all(ahead=ahead):
                 ids.append(item.id)
                 if len(ids) == 1:  # the pages ahead are under way from the second item on
@@ -164,26 +192,30 @@ async def test_a_list_that_grows_or_shrinks_is_followed_to_its_end(change: int, 
     assert await walk() == expected
 
 
-async def test_a_page_beyond_an_end_that_moved_is_no_error() -> None:
+@over_both_clients
+async def test_a_page_beyond_an_end_that_moved_is_no_error(client_class: type[AsyncClient]) -> None:
     """It was fetched ahead on the word of an old total; the new one says that nobody needs it."""
-    listing = Listing(names(50), gates={2: anyio.Event()})
+    listing = Listing(names(50), gates={2: Gate()})
     listing.scripted = {page: lambda: httpx.Response(404) for page in (3, 4, 5)}
-    async with client_of(listing) as client:
+    async with client_of(listing, client_class) as client:
         walk = client.projects.iter_all(ahead=4)
         [await anext(walk) for _ in range(10)]
-        await settle()
+        await settle(listing)
         listing.ids = names(20)
         listing.gates[2].set()
         assert [item.id for item in await walk.collect()] == names(20)[10:]
     assert sorted(listing.asked) == [1, 2, 3, 4, 5]
 
 
+@over_both_clients
 @AHEAD
 @pytest.mark.parametrize("model", [None, dict], ids=["Project", "dict"])
-async def test_items_that_are_shown_twice_are_handed_out_once(ahead: int, model: type | None) -> None:
+async def test_items_that_are_shown_twice_are_handed_out_once(
+    ahead: int, model: type | None, client_class: type[AsyncClient]
+) -> None:
     """Three items were inserted at the front: the pages behind show three again, and ``drift`` says so."""
     listing = Listing(names(60))
-    async with client_of(listing) as client:
+    async with client_of(listing, client_class) as client:
         walk: Any = client.projects.iter_all(ahead=ahead, **({"model": model} if model else {}))
         ids = [_id_of(await anext(walk)) for _ in range(1)]
         listing.ids = ["new_1", "new_2", "new_3", *listing.ids]
@@ -192,11 +224,14 @@ async def test_items_that_are_shown_twice_are_handed_out_once(ahead: int, model:
     assert walk.drift == Drift(repeated=3, missed=0)
 
 
+@over_both_clients
 @AHEAD
-async def test_deletions_are_counted_as_what_may_have_been_missed(ahead: int) -> None:
+async def test_deletions_are_counted_as_what_may_have_been_missed(
+    ahead: int, client_class: type[AsyncClient]
+) -> None:
     """Two items of the first page were deleted: two of the next slipped forward, unseen."""
     listing = Listing(names(60))
-    async with client_of(listing) as client:
+    async with client_of(listing, client_class) as client:
         walk = client.projects.iter_all(ahead=ahead)
         ids = [(await anext(walk)).id]
         del listing.ids[:2]
@@ -241,16 +276,22 @@ async def test_rows_without_an_id_are_all_handed_out(ahead: int) -> None:
         assert len(await client.projects.iter_all(ahead=ahead, model=dict).collect()) == 30
 
 
+@over_both_clients
 @AHEAD
-async def test_the_servers_page_size_wins_over_the_one_asked_for(ahead: int) -> None:
+async def test_the_servers_page_size_wins_over_the_one_asked_for(
+    ahead: int, client_class: type[AsyncClient]
+) -> None:
     """A server that caps the size is believed: no item lies between its pages."""
     listing = Listing(names(95), limit=10)
-    assert await walked(listing, ahead, page_size=1000) == names(95)
+    assert await walked(listing, ahead, client_class, page_size=1000) == names(95)
     assert sorted(listing.asked) == list(range(1, 11))
 
 
+@over_both_clients
 @AHEAD
-async def test_a_numbered_list_without_a_total_ends_on_a_short_page(ahead: int) -> None:
+async def test_a_numbered_list_without_a_total_ends_on_a_short_page(
+    ahead: int, client_class: type[AsyncClient]
+) -> None:
     """Its pages are then fetched one after the other."""
     ids = names(25)
     pages: Script = {
@@ -260,7 +301,7 @@ async def test_a_numbered_list_without_a_total_ends_on_a_short_page(ahead: int) 
         for page in (1, 2, 3)
     }
     listing = Listing([], scripted=pages)
-    assert await walked(listing, ahead) == ids
+    assert await walked(listing, ahead, client_class) == ids
     assert (listing.asked, listing.most) == ([1, 2, 3], 1)
 
 
@@ -276,22 +317,28 @@ ELSEWHERE = {
 }
 
 
+@over_both_clients
 @AHEAD
 @pytest.mark.parametrize("where", ELSEWHERE)
-async def test_a_link_that_leads_elsewhere_is_not_followed(where: str, ahead: int) -> None:
+async def test_a_link_that_leads_elsewhere_is_not_followed(
+    where: str, ahead: int, client_class: type[AsyncClient]
+) -> None:
     """The page that carries it is handed out whole; no request, and no credential, goes there."""
     listing = Listing([], scripted={1: lambda: answer(names(10), links={"next": ELSEWHERE[where]})})
-    ids, error = await walked_until_error(listing, ahead, PaginationError)
+    ids, error = await walked_until_error(listing, ahead, PaginationError, client_class)
     assert (ids, listing.asked) == (names(10), [1])
     assert "not followed" in str(error)
     assert error.checkpoint
 
 
+@over_both_clients
 @AHEAD
 @pytest.mark.parametrize(
     "link", [f"{ORIGIN}/v1/projects?page=2", "/v1/projects?page=2", "?page=2", "projects?page=2"]
 )
-async def test_a_link_header_is_followed_on_the_same_origin(link: str, ahead: int) -> None:
+async def test_a_link_header_is_followed_on_the_same_origin(
+    link: str, ahead: int, client_class: type[AsyncClient]
+) -> None:
     """Absolute or relative, in a ``Link`` header (RFC 8288) as in the body."""
     headers = {"link": f'<{link}>; rel="next", </v1/projects>; rel="first"'}
 
@@ -299,14 +346,17 @@ async def test_a_link_header_is_followed_on_the_same_origin(link: str, ahead: in
         return httpx.Response(200, json={"data": [{"id": "a", "name": "a"}]}, headers=headers)
 
     listing = Listing([], scripted={1: first, 2: lambda: answer(["b"])})
-    assert await walked(listing, ahead) == ["a", "b"]
+    assert await walked(listing, ahead, client_class) == ["a", "b"]
 
 
+@over_both_clients
 @pytest.mark.parametrize("paging", PAGINGS)
-async def test_a_page_that_does_not_exist_is_the_servers_error(paging: Paging) -> None:
+async def test_a_page_that_does_not_exist_is_the_servers_error(
+    paging: Paging, client_class: type[AsyncClient]
+) -> None:
     """What the server says about a page passes through, with the place to go on from."""
     refused = {3: lambda: httpx.Response(404, json={"error": {"code": "gone", "message": "No page."}})}
-    async with client_of(Listing(names(60), paging, scripted=refused)) as client:
+    async with client_of(Listing(names(60), paging, scripted=refused), client_class) as client:
         walk = client.projects.iter_all(ahead=4)
         with pytest.raises(NotFoundError) as caught:
             await walk.collect()

@@ -8,12 +8,14 @@ import pytest
 from attrs import define, field
 
 from cloudplatform_async import (
+    AsyncClient,
     InvalidRequestError,
     PaginationError,
     PaginationLoopError,
     Project,
     ResponseDecodeError,
 )
+from tests.blocking.awaited import over_both_clients
 from tests.resources.listing import client_of, names, read
 
 pytestmark = pytest.mark.anyio
@@ -124,13 +126,16 @@ WHOLE: dict[str, tuple[list[list[str]], Saying, int]] = {
 }
 
 
+@over_both_clients
 @AHEAD
 @pytest.mark.parametrize("case", WHOLE)
-async def test_a_list_is_walked_whole_whatever_it_says_of_its_end(case: str, ahead: int) -> None:
+async def test_a_list_is_walked_whole_whatever_it_says_of_its_end(
+    case: str, ahead: int, client_class: type[AsyncClient]
+) -> None:
     """An end is believed only where nothing in the same answer says that more follows (API contract §5)."""
     pages, saying, requests = WHOLE[case]
     server = Numbered(pages, saying)
-    async with client_of(server) as client:
+    async with client_of(server, client_class) as client:
         walk = client.projects.iter_all(ahead=ahead, page_size=500)
         ids = [project.id async for project in walk]
         assert ids == [each for page in pages for each in page]
@@ -141,6 +146,7 @@ async def test_a_list_is_walked_whole_whatever_it_says_of_its_end(case: str, ahe
         assert some + [project.id for project in rest] == ids
 
 
+@over_both_clients
 @AHEAD
 @pytest.mark.parametrize(
     ("saying", "kind"),
@@ -154,12 +160,12 @@ async def test_a_list_is_walked_whole_whatever_it_says_of_its_end(case: str, ahe
     ],
 )
 async def test_more_that_cannot_be_reached_is_an_error(
-    saying: Saying, kind: type[PaginationError], ahead: int
+    saying: Saying, kind: type[PaginationError], ahead: int, client_class: type[AsyncClient]
 ) -> None:
     """A server without page numbers gives the same page again, or a cursor that is null: no silent end."""
     server = Numbered([names(100)] * 50, saying)
     ids: list[str] = []
-    async with client_of(server) as client:
+    async with client_of(server, client_class) as client:
         walk = client.projects.iter_all(ahead=ahead)
         with pytest.raises(PaginationError) as caught:
             await read(walk, ids)
@@ -272,13 +278,16 @@ BAD = {
 }
 
 
+@over_both_clients
 @AHEAD
 @pytest.mark.parametrize("bad", BAD)
 @pytest.mark.parametrize("place", [0, 5, 10, 15, 39])
-async def test_the_good_rows_before_a_bad_one_are_handed_out(bad: str, place: int, ahead: int) -> None:
+async def test_the_good_rows_before_a_bad_one_are_handed_out(
+    bad: str, place: int, ahead: int, client_class: type[AsyncClient]
+) -> None:
     """Then comes the error, again and again; plain rows get past it, from its checkpoint."""
     row, path = BAD[bad]
-    async with client_of(serving(with_row(place, row))) as client:
+    async with client_of(serving(with_row(place, row)), client_class) as client:
         walk, ids = client.projects.iter_all(ahead=ahead), list[str]()
         for _ in range(3):
             with pytest.raises(ResponseDecodeError) as caught:
@@ -298,11 +307,12 @@ async def test_the_good_rows_before_a_bad_one_are_handed_out(bad: str, place: in
             await client.projects.list(page=place // 10 + 1, limit=10)
 
 
+@over_both_clients
 @AHEAD
-async def test_pages_and_peeks_stop_where_items_do(ahead: int) -> None:
+async def test_pages_and_peeks_stop_where_items_do(ahead: int, client_class: type[AsyncClient]) -> None:
     """A page with a bad row is handed out up to it, once; a walk that ends before it never meets it."""
     rows = with_row(15, b'{"id":5}')
-    async with client_of(serving(rows)) as client:
+    async with client_of(serving(rows), client_class) as client:
         sizes: list[int] = []
         walk = client.projects.iter_all(ahead=ahead)
         with pytest.raises(ResponseDecodeError):
@@ -316,11 +326,12 @@ async def test_pages_and_peeks_stop_where_items_do(ahead: int) -> None:
         assert len(await client.projects.iter_all(ahead=ahead, max_items=15).collect()) == 15
 
 
+@over_both_clients
 @AHEAD
-async def test_a_walk_goes_on_where_a_bad_row_is_mended(ahead: int) -> None:
+async def test_a_walk_goes_on_where_a_bad_row_is_mended(ahead: int, client_class: type[AsyncClient]) -> None:
     """The same page is fetched again, and nothing of it is handed out twice."""
     rows, ids = with_row(15, b'{"id":5}'), list[str]()
-    async with client_of(serving(rows)) as client:
+    async with client_of(serving(rows), client_class) as client:
         walk = client.projects.iter_all(ahead=ahead)
         with pytest.raises(ResponseDecodeError):
             await read(walk, ids)
@@ -330,11 +341,12 @@ async def test_a_walk_goes_on_where_a_bad_row_is_mended(ahead: int) -> None:
     assert walk.drift.repeated == 0
 
 
+@over_both_clients
 @AHEAD
-async def test_collect_hands_out_all_or_none(ahead: int) -> None:
+async def test_collect_hands_out_all_or_none(ahead: int, client_class: type[AsyncClient]) -> None:
     """After an error nothing is lost: the walk and the error's checkpoint stand where they stood."""
     rows = with_row(25, b'{"id":5}')
-    async with client_of(serving(rows)) as client:
+    async with client_of(serving(rows), client_class) as client:
         walk = client.projects.iter_all(ahead=ahead)
         first = await walk.first()
         assert first is not None
@@ -346,11 +358,14 @@ async def test_collect_hands_out_all_or_none(ahead: int) -> None:
         assert [first.id, *[project.id for project in await walk.collect()]] == names(40)
 
 
+@over_both_clients
 @AHEAD
 @pytest.mark.parametrize(("asked", "resumed"), [(10, 10), (10, 100), (7, None)])
-async def test_a_checkpoint_fixes_the_page_size(asked: int, resumed: int | None, ahead: int) -> None:
+async def test_a_checkpoint_fixes_the_page_size(
+    asked: int, resumed: int | None, ahead: int, client_class: type[AsyncClient]
+) -> None:
     """Unless another one is asked for, which is refused by the argument's name."""
-    async with client_of(serving(with_row(0, ROW % b"prj_0000"), size=asked)) as client:
+    async with client_of(serving(with_row(0, ROW % b"prj_0000"), size=asked), client_class) as client:
         walk = client.projects.iter_all(ahead=ahead, page_size=asked)
         some = [(await anext(walk)).id for _ in range(12)]
         sizes = {} if resumed is None else {"page_size": resumed}

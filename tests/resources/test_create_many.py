@@ -21,6 +21,7 @@ from cloudplatform_async import (
     CreateResult,
     InvalidRequestError,
 )
+from tests.blocking.awaited import over_both_clients
 from tests.resources.listing import client_of, settle
 
 pytestmark = pytest.mark.anyio
@@ -97,7 +98,8 @@ async def test_each_item_is_created_and_the_results_are_in_order(read: Any) -> N
     assert len({result.idempotency_key for result in results}) == 50
 
 
-async def test_a_failure_is_a_result_and_stops_nothing() -> None:
+@over_both_clients
+async def test_a_failure_is_a_result_and_stops_nothing(client_class: type[AsyncClient]) -> None:
     """Refused, lost or malformed: each says what became of it, with the key to try it again."""
     works = Works(taken={"s1"}, lost={"s2"})
     given: list[Any] = [
@@ -108,7 +110,7 @@ async def test_a_failure_is_a_result_and_stops_nothing() -> None:
         "s8",
         {"name": "n9", "slug": "s9", "labels": {"team": "a"}, "idempotency_key": "mine"},
     ]
-    async with client_of(works) as client:
+    async with client_of(works, client_class) as client:
         results = await collected(client, given)
     outcomes = [result.outcome for result in results]
     assert outcomes == ["created", "rejected", "unknown", "created", *["not_sent"] * 4, "created"]
@@ -122,9 +124,10 @@ async def test_a_failure_is_a_result_and_stops_nothing() -> None:
     assert results[-1].project.labels == {"team": "a"}
 
 
-async def test_a_create_without_a_key_has_none() -> None:
+@over_both_clients
+async def test_a_create_without_a_key_has_none(client_class: type[AsyncClient]) -> None:
     """As of ``create``."""
-    async with client_of(works := Works()) as client:
+    async with client_of(works := Works(), client_class) as client:
         (result,) = await collected(client, [{"name": "n", "slug": "s", "idempotency_key": None}])
     assert result.idempotency_key is None
     assert "idempotency-key" not in works.seen[0].headers
@@ -211,19 +214,21 @@ async def test_what_the_items_raise_comes_after_the_results_before_it(read: Any)
     assert slugs == ["s0", "s1", "s2"]
 
 
-async def test_headers_go_with_each_create() -> None:
+@over_both_clients
+async def test_headers_go_with_each_create(client_class: type[AsyncClient]) -> None:
     """Beside those of the client; what is refused is refused at once."""
-    async with client_of(works := Works()) as client:
+    async with client_of(works := Works(), client_class) as client:
         await collected(client, items(2), headers={"x-team": "blue"})
         with pytest.raises(InvalidRequestError):
             client.projects.create_many(items(2), headers={"host": "x"})
     assert [request.headers["x-team"] for request in works.seen] == ["blue", "blue"]
 
 
+@over_both_clients
 @pytest.mark.parametrize("given", [None, 5, "abc", {"name": "n", "slug": "s"}])
-async def test_items_that_are_none_are_refused_at_once(given: Any) -> None:
+async def test_items_that_are_none_are_refused_at_once(given: Any, client_class: type[AsyncClient]) -> None:
     """One mapping is not a list of them."""
-    async with client_of(Works()) as client:
+    async with client_of(Works(), client_class) as client:
         with pytest.raises(InvalidRequestError, match="`items`"):
             client.projects.create_many(given)
         for concurrency in (0, -1, 1.5, None):

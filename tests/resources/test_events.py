@@ -26,6 +26,7 @@ from cloudplatform_async import (
     RetryPolicy,
 )
 from cloudplatform_async.testing import no_waiting
+from tests.blocking.awaited import over_both_clients
 from tests.resources.feed import Feed, event, ids
 from tests.resources.listing import client_of, settle
 from tests.resources.wire import always
@@ -117,11 +118,14 @@ async def test_an_interval_that_is_none_is_refused(interval: Any) -> None:
             client.events.tail(poll_interval=interval)
 
 
-async def test_a_tail_begins_with_what_happens_from_now_on(waits: list[float]) -> None:
+@over_both_clients
+async def test_a_tail_begins_with_what_happens_from_now_on(
+    waits: list[float], client_class: type[AsyncClient]
+) -> None:
     """It asks once for the newest event, and then for what follows; nothing is sent before."""
     feed = Feed()
     feed.add(*range(5))
-    async with client_of(feed) as client:
+    async with client_of(feed, client_class) as client:
         tail = client.events.tail()
         assert feed.queries == []
         async with tail:
@@ -134,12 +138,14 @@ async def test_a_tail_begins_with_what_happens_from_now_on(waits: list[float]) -
     assert waits == [near(2.0)]
 
 
+@over_both_clients
 async def test_a_tail_of_a_platform_where_nothing_has_happened_hands_out_the_first(
     waits: list[float],
+    client_class: type[AsyncClient],
 ) -> None:
     """There is no newest event to go on from, and all that comes is new."""
     feed = Feed()
-    async with client_of(feed) as client, client.events.tail(poll_interval=5) as tail:
+    async with client_of(feed, client_class) as client, client.events.tail(poll_interval=5) as tail:
         feed.add(0)
         assert await take(tail, 1) == ids(0)
         feed.add(1)
@@ -147,26 +153,32 @@ async def test_a_tail_of_a_platform_where_nothing_has_happened_hands_out_the_fir
     assert waits == [near(5.0)]
 
 
+@over_both_clients
 @pytest.mark.parametrize(
     ("start", "first"),
     [({"after": "evt_00003"}, 4), ({"since": MOMENT}, 5), ({"type": ["x.y"], "since": MOMENT}, 9)],
 )
-async def test_a_tail_may_begin_earlier(start: Any, first: int, waits: list[float]) -> None:
+async def test_a_tail_may_begin_earlier(
+    start: Any, first: int, waits: list[float], client_class: type[AsyncClient]
+) -> None:
     """Behind an event, or at a moment, included; of some types alone."""
     feed = Feed()
     feed.add(*range(9))
     feed.add(9, kind="x.y")
-    async with client_of(feed) as client:
+    async with client_of(feed, client_class) as client:
         tail = client.events.tail(**start)
         assert await take(tail, 1) == ids(first)
         assert tail.after == ids(first)[0]
 
 
-async def test_a_backlog_is_fetched_without_a_pause(waits: list[float]) -> None:
+@over_both_clients
+async def test_a_backlog_is_fetched_without_a_pause(
+    waits: list[float], client_class: type[AsyncClient]
+) -> None:
     """While more follows the next look is at once; 100 events are asked for at a time."""
     feed = Feed()
     feed.add(*range(1000))
-    async with client_of(feed) as client:
+    async with client_of(feed, client_class) as client:
         assert await take(client.events.tail(since=MOMENT), 995) == ids(*range(5, 1000))
     assert (len(feed.queries), waits) == (10, [])
 
@@ -200,7 +212,8 @@ async def test_overlapping_pages_hand_out_each_event_once(waits: list[float]) ->
         assert await take(tail, 1) == ids(50)
 
 
-async def test_an_outage_is_outlived(waits: list[float]) -> None:
+@over_both_clients
+async def test_an_outage_is_outlived(waits: list[float], client_class: type[AsyncClient]) -> None:
     """Refused connections, lost answers, 5xx, 429 and 408 after the retries are spent: it looks again."""
     outage: list[Any] = [
         httpx.ConnectError("refused"),
@@ -210,7 +223,7 @@ async def test_an_outage_is_outlived(waits: list[float]) -> None:
     ]
     feed = Feed(script=outage)
     feed.add(*range(3))
-    async with client_of(feed) as client:
+    async with client_of(feed, client_class) as client:
         assert await take(client.events.tail(after="evt_00000"), 2) == ids(1, 2)
     assert (len(waits), outage) == (8, [])
     assert max(waits) <= 30
@@ -218,35 +231,42 @@ async def test_an_outage_is_outlived(waits: list[float]) -> None:
     assert waits[0] <= 4 < waits[-1]
 
 
-async def test_what_a_server_asks_for_is_respected(waits: list[float]) -> None:
+@over_both_clients
+async def test_what_a_server_asks_for_is_respected(
+    waits: list[float], client_class: type[AsyncClient]
+) -> None:
     """An outage's own word is the least pause."""
     feed = Feed(script=[httpx.Response(503, headers={"retry-after": "50"})])
     feed.add(*range(2))
-    async with client_of(feed) as client:
+    async with client_of(feed, client_class) as client:
         assert await take(client.events.tail(after="evt_00000"), 1) == ids(1)
     assert waits[0] == near(50)
 
 
-async def test_an_outage_at_the_very_beginning_is_outlived_too(waits: list[float]) -> None:
+@over_both_clients
+async def test_an_outage_at_the_very_beginning_is_outlived_too(
+    waits: list[float], client_class: type[AsyncClient]
+) -> None:
     """Now is when the platform can be asked again."""
     feed = Feed(script=[httpx.Response(503), httpx.ReadError("lost")])
     feed.add(0)
-    async with client_of(feed) as client, client.events.tail() as tail:
+    async with client_of(feed, client_class) as client, client.events.tail() as tail:
         feed.add(1)
         assert await take(tail, 1) == ids(1)
     assert len(waits) == 2
 
 
+@over_both_clients
 @pytest.mark.parametrize(
     ("status", "kind"), [(400, BadRequestError), (401, AuthenticationError), (403, PermissionDeniedError)]
 )
 async def test_a_refusal_is_raised_and_the_tail_goes_on_after_it(
-    status: int, kind: type[Exception], waits: list[float]
+    status: int, kind: type[Exception], waits: list[float], client_class: type[AsyncClient]
 ) -> None:
     """A key that was revoked does not come back by itself; where the user mends it, nothing is lost."""
     feed = Feed(script=[httpx.Response(status)])
     feed.add(*range(3))
-    async with client_of(feed) as client:
+    async with client_of(feed, client_class) as client:
         tail = client.events.tail(after="evt_00000")
         with pytest.raises(kind):
             await anext(tail)
@@ -267,11 +287,14 @@ async def test_a_certificate_that_is_not_trusted_is_no_outage(waits: list[float]
     assert waits == []
 
 
-async def test_a_tail_ends_on_break_and_leaves_nothing_behind(waits: list[float]) -> None:
+@over_both_clients
+async def test_a_tail_ends_on_break_and_leaves_nothing_behind(
+    waits: list[float], client_class: type[AsyncClient]
+) -> None:
     """It is no generator: neither event loop has anything to finalize."""
     feed = Feed()
     feed.add(*range(5))
-    async with client_of(feed) as client:
+    async with client_of(feed, client_class) as client:
         async for each in client.events.tail(after="evt_00000"):
             if each.id == "evt_00002":
                 break

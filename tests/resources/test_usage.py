@@ -12,12 +12,14 @@ import pytest
 from attrs import define, field
 
 from cloudplatform_async import (
+    AsyncClient,
     ClientStateError,
     InvalidRequestError,
     ResponseDecodeError,
     ServerError,
     Usage,
 )
+from tests.blocking.awaited import over_both_clients
 from tests.resources.listing import client_of, settle
 from tests.resources.stops import AtStop
 from tests.resources.wire import always
@@ -126,11 +128,14 @@ async def test_a_step_of_no_whole_days_is_refused(step: Any) -> None:
             client.usage.iter_windows(MARCH[0], MARCH[-1], ahead=-1)
 
 
+@over_both_clients
 @pytest.mark.parametrize("days", [1, 7, 30, 31, 100, 999_999_999])
 @pytest.mark.parametrize("ahead", [0, 3, 40])
-async def test_windows_cover_each_day_once_and_in_order(days: int, ahead: int) -> None:
+async def test_windows_cover_each_day_once_and_in_order(
+    days: int, ahead: int, client_class: type[AsyncClient]
+) -> None:
     """The last one ends with the span, however long a window would be."""
-    async with client_of(Meter()) as client:
+    async with client_of(Meter(), client_class) as client:
         windows = client.usage.iter_windows(MARCH[0], MARCH[-1], step=timedelta(days=days), ahead=ahead)
         spans = [(usage.start, usage.end) async for usage in windows]
     covered = [start + timedelta(day) for start, end in spans for day in range((end - start).days + 1)]
@@ -172,11 +177,12 @@ async def test_windows_are_fetched_side_by_side_within_bounds(ahead: int) -> Non
     assert days == MARCH == sorted(meter.asked)
 
 
+@over_both_clients
 @pytest.mark.parametrize("ahead", [0, 1, 8])
-async def test_a_peek_at_windows_costs_one_request(ahead: int) -> None:
+async def test_a_peek_at_windows_costs_one_request(ahead: int, client_class: type[AsyncClient]) -> None:
     """Whoever looks at the first window pays for it alone, and it is still the first of the loop."""
     meter = Meter()
-    async with client_of(meter) as client:
+    async with client_of(meter, client_class) as client:
         async with client.usage.iter_windows(WEEK[0], WEEK[-1], ahead=ahead) as windows:
             assert windows.total is None
             peeked = await windows.peek()
@@ -191,15 +197,18 @@ async def test_a_peek_at_windows_costs_one_request(ahead: int) -> None:
         assert [page.items[0].start async for page in windows.pages()] == WEEK
 
 
+@over_both_clients
 @pytest.mark.parametrize("ahead", [0, 3])
 @pytest.mark.parametrize("step", [1, 3])
-async def test_windows_are_resumed_where_they_stopped(step: int, ahead: int) -> None:
+async def test_windows_are_resumed_where_they_stopped(
+    step: int, ahead: int, client_class: type[AsyncClient]
+) -> None:
     """In another client, from a text; windows of another span or length are refused."""
-    async with client_of(Meter()) as client:
+    async with client_of(Meter(), client_class) as client:
         first = client.usage.iter_windows(MARCH[0], MARCH[-1], step=timedelta(step), ahead=ahead)
         days = [(await anext(first)).start for _ in range(5)]
         checkpoint = first.checkpoint
-    async with client_of(Meter()) as client:
+    async with client_of(Meter(), client_class) as client:
         usage = client.usage
         rest = usage.iter_windows(
             MARCH[0], MARCH[-1], step=timedelta(step), ahead=ahead, resume_from=checkpoint
@@ -215,10 +224,11 @@ async def test_windows_are_resumed_where_they_stopped(step: int, ahead: int) -> 
     assert days == MARCH[::step]
 
 
-async def test_an_error_among_windows_says_where_to_go_on() -> None:
+@over_both_clients
+async def test_an_error_among_windows_says_where_to_go_on(client_class: type[AsyncClient]) -> None:
     """Its checkpoint stands before the window that failed."""
     meter, days = Meter(failing={MARCH[4]}), list[date]()
-    async with client_of(meter) as client:
+    async with client_of(meter, client_class) as client:
         with pytest.raises(ServerError) as caught:
             await read(client.usage.iter_windows(MARCH[0], MARCH[-1]), days)
         meter.failing.clear()
@@ -227,11 +237,14 @@ async def test_an_error_among_windows_says_where_to_go_on() -> None:
     assert days == MARCH
 
 
+@over_both_clients
 @pytest.mark.parametrize("ahead", [0, 1, 8])
-async def test_after_an_error_the_same_window_is_tried_again(ahead: int) -> None:
+async def test_after_an_error_the_same_window_is_tried_again(
+    ahead: int, client_class: type[AsyncClient]
+) -> None:
     """The windows before it come first, and none is left out or repeated."""
     meter, days = Meter(failing={MARCH[4]}), list[date]()
-    async with client_of(meter) as client:
+    async with client_of(meter, client_class) as client:
         windows = client.usage.iter_windows(MARCH[0], MARCH[-1], ahead=ahead)
 
         for _ in range(2):

@@ -12,6 +12,7 @@ import pytest
 
 from cloudplatform_async import (
     APITimeoutError,
+    AsyncClient,
     ConfigurationError,
     ConflictError,
     InvalidRequestError,
@@ -23,6 +24,7 @@ from cloudplatform_async import (
     WorkflowRun,
 )
 from cloudplatform_async.testing import no_waiting
+from tests.blocking.awaited import over_both_clients
 from tests.resources.listing import client_of
 from tests.resources.wire import Wire, always
 
@@ -123,10 +125,11 @@ async def test_workflows_and_runs_are_models() -> None:
     assert run.to_dict()["error"] == FAILED["error"]
 
 
-async def test_a_trigger_is_done_once() -> None:
+@over_both_clients
+async def test_a_trigger_is_done_once(client_class: type[AsyncClient]) -> None:
     """Each attempt carries the same key: the caller's, or one that is made."""
     wire = always(QUEUED, status=202)
-    async with client_of(wire) as client:
+    async with client_of(wire, client_class) as client:
         await client.workflows.trigger("wfl_build", idempotency_key="build-42")
         await client.workflows.cancel_run("wfl_build", "run_1", idempotency_key="cancel-42")
         await client.workflows.trigger("wfl_build")
@@ -165,10 +168,11 @@ async def test_cancelling_a_finished_run_is_a_conflict() -> None:
     assert (caught.value.code, caught.value.outcome) == ("run_finished", "rejected")
 
 
-async def test_a_wait_ends_with_the_run(waits: list[float]) -> None:
+@over_both_clients
+async def test_a_wait_ends_with_the_run(waits: list[float], client_class: type[AsyncClient]) -> None:
     """Its pauses grow to a bound; a state that is newer than this package is not an end."""
     wire = in_turn("queued", "running", "paused", *["running"] * 12, "succeeded")
-    async with client_of(wire) as client:
+    async with client_of(wire, client_class) as client:
         run = await client.workflows.wait(RUN, timeout=1000)
     assert (run.status, run.outputs) == ("succeeded", {"sha": "abc"})
     assert len(waits) == len(wire.requests) == 16
@@ -188,12 +192,15 @@ async def test_pauses_are_drawn_at_random() -> None:
     assert len(firsts) > 1
 
 
+@over_both_clients
 @pytest.mark.parametrize("status", ["succeeded", "failed", "cancelled"])
-async def test_a_run_that_has_ended_is_not_asked_for(status: str, waits: list[float]) -> None:
+async def test_a_run_that_has_ended_is_not_asked_for(
+    status: str, waits: list[float], client_class: type[AsyncClient]
+) -> None:
     """What is known already needs no request."""
     wire = in_turn("running")
     run = WorkflowRun(id="run_1", workflow_id="wfl_build", status=status)
-    async with client_of(wire) as client:
+    async with client_of(wire, client_class) as client:
         if status == "succeeded":
             assert await client.workflows.wait(run) is run
         else:
@@ -202,9 +209,12 @@ async def test_a_run_that_has_ended_is_not_asked_for(status: str, waits: list[fl
     assert (wire.sent, waits) == ([], [])
 
 
-async def test_a_run_that_failed_is_an_error_that_names_it(waits: list[float]) -> None:
+@over_both_clients
+async def test_a_run_that_failed_is_an_error_that_names_it(
+    waits: list[float], client_class: type[AsyncClient]
+) -> None:
     """Id, status, code and message; the error holds the run, and survives a copy."""
-    async with client_of(always(FAILED)) as client:
+    async with client_of(always(FAILED), client_class) as client:
         with pytest.raises(WorkflowFailedError) as caught:
             await client.workflows.wait(RUN)
     error = caught.value
@@ -224,10 +234,13 @@ async def test_a_run_that_was_cancelled_is_an_error_too(waits: list[float]) -> N
             await client.workflows.wait(RUN)
 
 
+@over_both_clients
 @pytest.mark.parametrize("bound", ["of the client", "of the view", "of the call"])
-async def test_a_wait_ends_at_its_deadline(bound: str, waits: list[float]) -> None:
+async def test_a_wait_ends_at_its_deadline(
+    bound: str, waits: list[float], client_class: type[AsyncClient]
+) -> None:
     """As any call does, and says what the run was doing; it may be waited for again."""
-    client = client_of(in_turn("running"), timeout=60 if bound == "of the client" else 120)
+    client = client_of(in_turn("running"), client_class, timeout=60 if bound == "of the client" else 120)
     async with client:
         of = client.with_options(timeout=60).workflows if bound == "of the view" else client.workflows
         with pytest.raises(
