@@ -70,7 +70,12 @@ def report(error: Exception) -> int:
     """
     notes: list[str] = getattr(error, "__notes__", [])
     say("error: " + printable(" ".join([str(error), *(f"({note})" for note in (*notes, *_outcome(error)))])))
-    return next((EXIT_CODES[kind] for kind in type(error).__mro__ if kind in EXIT_CODES), OTHER)
+    return exit_code(type(error))
+
+
+def exit_code(kind: type) -> int:
+    """Give the code for a class of errors, or for the nearest class above it."""
+    return next((EXIT_CODES[each] for each in kind.__mro__ if each in EXIT_CODES), OTHER)
 
 
 def _outcome(error: Exception) -> list[str]:

@@ -67,6 +67,7 @@ async def collect(
             error = _only_one_of(group)
             raise error from error.__cause__
         standings = await _survey(sink, named)
+        board.compare(standings)
     if not board.errors:
         await to_thread.run_sync(sink.finish, named.keys())
     return board.report(standings)

@@ -155,6 +155,15 @@ class Board:
             rows_per_second=(rows - self._before) / max(seconds, 1e-3),
         )
 
+    def compare(self, standings: Mapping[str, Standing]) -> None:
+        """Take in what the target holds in the end: chunks that are somewhere else are no success."""
+        for key in self._shards:
+            if key not in self.errors and (key not in standings or not standings[key].state.done):
+                self.errors[key] = (
+                    "OSError: its worker has written, but nothing of it is in the target that this process "
+                    "sees: choose a folder that all of them share, or an object store."
+                )
+
     def report(self, standings: Mapping[str, Standing]) -> Report:
         """Sum up, by what the target holds in the end."""
         rows = sum(standing.state.rows for standing in standings.values())

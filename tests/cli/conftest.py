@@ -4,7 +4,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import anyio
+import keyring
 import pytest
+from keyring.backends.fail import Keyring as NoKeyring
 
 from cloudplatform_async._runtime.clock import CLOCK, Clock
 from cloudplatform_async.cli.__main__ import main
@@ -46,3 +48,13 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
 def no_waiting() -> None:
     """Retries follow each other at once."""
     CLOCK.set(Clock(sleep=lambda _: anyio.lowlevel.checkpoint()))
+
+
+@pytest.fixture
+def no_keyring(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A test begins without a keyring, wherever it runs."""
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
+    before = keyring.get_keyring()
+    keyring.set_keyring(NoKeyring())
+    yield
+    keyring.set_keyring(before)

@@ -17,6 +17,7 @@ from cloudplatform_async.collect import (
     Progress,
     Report,
     Shard,
+    ShardTask,
     Sink,
     by_credentials,
     by_days,
@@ -29,6 +30,7 @@ from cloudplatform_async.collect import (
     parquet,
     sqlite,
 )
+from cloudplatform_async.collect.engines.executors import Observer
 from cloudplatform_async.collect.sinks import FileSink
 from cloudplatform_async.collect.state import ShardState
 from cloudplatform_async.sandbox import Sandbox
@@ -283,3 +285,23 @@ async def test_a_killed_writer_is_swept_away_by_who_finishes(workspace: Sandbox,
     (tmp_path / f".{shard.key}-000000.ndjson.0123.tmp").write_text("half of i")
     await collect([shard], ndjson(tmp_path))
     assert list(bytes_of(tmp_path)) == [str(tmp_path / f"{shard.key}-000000.ndjson")]
+
+
+class Elsewhere:
+    """Workers with a disk of their own under the same path, as machines of a cluster have."""
+
+    def __init__(self, sink: Sink) -> None:
+        self.sink = sink
+
+    async def run(self, tasks: Sequence[ShardTask], observer: Observer) -> None:
+        """Write where the job does not look."""
+        for task in tasks:
+            observer.told(await attrs.evolve(task, sink=self.sink).run(observer.told))
+
+
+async def test_chunks_that_are_not_in_the_target_are_no_success(workspace: Sandbox, tmp_path: Path) -> None:
+    """Workers and the job must see one folder: else the report says so of each shard."""
+    elsewhere = Elsewhere(ndjson(tmp_path / "theirs"))
+    report = await collect(STATUSES, ndjson(tmp_path / "ours"), elsewhere)
+    assert (report.rows, len(report.failed)) == (0, 2)
+    assert "choose a folder that all of them share" in report.failed[0].error

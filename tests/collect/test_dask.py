@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from cloudplatform_async import ConfigurationError
+from cloudplatform_async import ConfigurationError, Project
 from cloudplatform_async.collect import Progress, Shard, by_filter, collect, dask, ndjson
 from cloudplatform_async.collect.engines.executors import MOST_LOSSES
+from cloudplatform_async.collect.state import ShardState
 from cloudplatform_async.sandbox import Sandbox
 from tests.collect.targets import ids_of, project_ids
 
@@ -80,6 +81,7 @@ class Scripted:
     def __init__(self, *endings: str) -> None:
         self.endings = list(endings)
         self.submitted: list[Any] = []
+        self.cancelled: list[str] = []
 
     def subscribe_topic(self, topic: str, handler: Any) -> None:
         """Take the handler."""
@@ -92,22 +94,25 @@ class Scripted:
         """End the task at once."""
         self.submitted.append(task)
         ending = self.endings.pop(0) if len(self.endings) > 1 else self.endings[0]
-        if ending == "KilledWorker after a chunk":
+        if "a chunk" in ending:
             self.handler((0.0, {"shard": task.shard.key, "rows": 1, "chunks": 1}))
-        return Ended(key, task, ending)
+        if ending == "finished":
+            task.sink.commit(task.shard.key, ShardState().after(0, "", done=True), Project, [])
+        return Ended(self, key, task, ending)
 
 
 class Ended:
-    """A future that has ended."""
+    """A future that has ended, or never will."""
 
-    def __init__(self, key: str, task: Any, ending: str) -> None:
-        self.key, self.task, self.ending = key, task, ending
+    def __init__(self, client: Scripted, key: str, task: Any, ending: str) -> None:
+        self.client, self.key, self.task, self.ending = client, key, task, ending
         kinds = {"finished": "finished", "lost": "lost"}
         self.status = kinds.get(ending, "error")
 
     def add_done_callback(self, function: Any) -> None:
-        """Call it at once."""
-        function(self)
+        """Call it at once, unless it goes on for ever."""
+        if self.ending != "a chunk, and no end":
+            function(self)
 
     async def result(self) -> dict[str, Any]:
         """As an asynchronous client's."""
@@ -119,8 +124,9 @@ class Ended:
             return ZeroDivisionError()
         return type("KilledWorker", (Exception,), {})()
 
-    def cancel(self) -> None:
-        """It has ended."""
+    async def cancel(self) -> None:
+        """As an asynchronous client's."""
+        self.client.cancelled.append(self.key)
 
 
 async def test_a_task_that_loses_all_its_workers_fails_at_last(workspace: Sandbox, tmp_path: Path) -> None:
@@ -149,3 +155,15 @@ async def test_a_cluster_that_goes_away_says_so(workspace: Sandbox, tmp_path: Pa
     """Its futures are lost, and nobody will end them."""
     with pytest.raises(ConfigurationError, match="cluster went away"):
         await collect([Shard()], ndjson(tmp_path), dask(Scripted("lost")))
+
+
+async def test_a_job_that_is_given_up_is_so_on_the_cluster_too(workspace: Sandbox, tmp_path: Path) -> None:
+    """Also where the client is asynchronous: no worker goes on with it."""
+    client = Scripted("a chunk, and no end")
+
+    def give_up(_: Progress) -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await collect(TEAMS, ndjson(tmp_path), dask(client), give_up)
+    assert len(client.cancelled) == len(client.submitted) == 3

@@ -1,11 +1,8 @@
 """Processes that share a limit use it up, keep to it, and go on alone where Redis is gone."""
 
 import pickle
-import shutil
-import socket
 import subprocess
 import sys
-import time
 import warnings
 from collections.abc import Awaitable, Callable, Iterator
 
@@ -16,6 +13,7 @@ import pytest
 from cloudplatform_async import AsyncClient, ConfigurationError, RateLimitError
 from cloudplatform_async.collect import RedisLimit
 from tests.collect.fast_platform import fast_platform, stats
+from tests.collect.servers import Redis
 
 pytestmark = pytest.mark.anyio
 
@@ -41,35 +39,6 @@ async def main(origin, redis, seconds):
 
 asyncio.run(main(sys.argv[1], sys.argv[2], float(sys.argv[3])))
 """
-
-
-class Redis:
-    """A real server on loopback."""
-
-    def __init__(self) -> None:
-        if shutil.which("redis-server") is None:
-            pytest.skip("redis-server is not installed")
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        self.url = f"redis://127.0.0.1:{self.port}"
-        self.start()
-
-    def start(self) -> None:
-        """Serve from now on."""
-        options = ["--bind", "127.0.0.1", "--port", str(self.port), "--save", "", "--appendonly", "no"]
-        self.process = subprocess.Popen(["redis-server", *options], stdout=subprocess.DEVNULL)
-        for _ in range(200):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return
-            time.sleep(0.02)  # the server has no other way to say that it listens
-        raise TimeoutError
-
-    def stop(self) -> None:
-        """Be gone."""
-        self.process.kill()
-        self.process.wait()
 
 
 @pytest.fixture

@@ -9,10 +9,11 @@ import pytest
 
 from cloudplatform_async.collect import Progress, Shard, by_filter, collect, local, parquet
 from cloudplatform_async.sandbox import Sandbox
+from tests.collect.servers import s3_server
 from tests.collect.targets import project_ids
 
 obstore = pytest.importorskip("obstore")
-moto = pytest.importorskip("moto.server")
+pytest.importorskip("moto.server")
 pq = pytest.importorskip("pyarrow.parquet")
 
 pytestmark = [pytest.mark.slow, pytest.mark.anyio]
@@ -23,24 +24,17 @@ STATUSES = by_filter(Shard(page_size=10), "status", ["active", "archived"])
 @pytest.fixture
 def store() -> Iterator[Any]:
     """A bucket on a server of this process."""
-    from urllib.request import Request, urlopen
-
     from obstore.store import S3Store
 
-    server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    endpoint = "http://{}:{}".format(*server.get_host_and_port())
-    with urlopen(Request(f"{endpoint}/bucket", method="PUT"), timeout=10):
-        pass
-    yield S3Store(
-        "bucket",
-        prefix=uuid4().hex,  # what an earlier test put there stays in this process
-        endpoint=endpoint,
-        access_key_id="k",
-        secret_access_key="s",
-        client_options={"allow_http": True},
-    )
-    server.stop()
+    with s3_server() as endpoint:
+        yield S3Store(
+            "bucket",
+            prefix=uuid4().hex,  # what an earlier test put there stays in this process
+            endpoint=endpoint,
+            access_key_id="k",
+            secret_access_key="s",
+            client_options={"allow_http": True},
+        )
 
 
 def ids_of(store: Any) -> list[str]:

@@ -1,14 +1,15 @@
-"""The command ``export``: from the options to a finished file, or to one that can be gone on with."""
+"""The command ``export``: from the options to a finished target, or to one that can be gone on with."""
 
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, Protocol
+from typing import TYPE_CHECKING, Annotated, Protocol
 
 from cyclopts import Parameter
 
-from cloudplatform_async import CloudPlatformError, ConfigurationError
+from cloudplatform_async import ConfigurationError
+from cloudplatform_async.cli.export.options import ALONE, Kind, Work, is_job, kind_of, limit_of
 from cloudplatform_async.cli.output.streams import OutputError, say
 from cloudplatform_async.cli.session.options import CONFIGURED, Connection, Limit, PageSize
 
@@ -21,17 +22,6 @@ if TYPE_CHECKING:
     from cloudplatform_async.cli.export.sources import Source
     from cloudplatform_async.cli.output.values import Columns, Row
 
-Kind = Literal["ndjson", "csv", "sqlite", "parquet"]
-
-_ENDINGS: dict[str, Kind] = {
-    ".ndjson": "ndjson",
-    ".jsonl": "ndjson",
-    ".csv": "csv",
-    ".sqlite": "sqlite",
-    ".sqlite3": "sqlite",
-    ".db": "sqlite",
-    ".parquet": "parquet",
-}
 _SECONDS_BETWEEN_COMMITS = 0.5
 
 
@@ -55,9 +45,11 @@ class Sink(Protocol):
         """Close what is open."""
 
 
+# Two ways lead to a target. One file, in order, with any columns of any list, and gone on with at the very
+# row, is a promise that chunks side by side cannot keep; and these go where one file does not.
 async def export(
     what: str,
-    file: Path,
+    file: str,
     /,
     *,
     resume: bool = False,
@@ -68,12 +60,16 @@ async def export(
     end: Annotated[str | None, Parameter(name="--to")] = None,
     limit: Limit = None,
     page_size: PageSize = 100,
+    work: Work = ALONE,
     connection: Connection = CONFIGURED,
-) -> None:
+) -> int:
     """Write a whole list to a file, in one piece or in several: what is there is never fetched again.
 
     The file has its name when it is complete (a database has it from the start). Beside it stand FILE.part
     while it is not, and FILE.checkpoint, by which --resume goes on after Ctrl-C, a crash or a lost network.
+
+    With --processes or --workers, or to s3://, the export is a folder of chunks, each there or not. The same
+    command goes on where it stopped, and does nothing when all is there.
 
     Args:
         what: projects, events, usage, or the path of any list, such as /workflows/wfl_build/runs.
@@ -82,46 +78,57 @@ async def export(
         format: Where the ending does not say it.
         columns: Which columns, separated by commas; each is a field, or a JMESPath expression.
         filter: A filter of the list as key=value; may be given more than once.
-        start: First day of usage, such as 2026-03-01.
-        end: Last day of usage.
+        start: First day of usage, such as 2026-03-01; with --by-created, of creation.
+        end: Last day.
         limit: Stop after this many rows.
         page_size: Rows asked for with one request (1 to 100).
+        work: By whom.
         connection: Where.
     """
     from cloudplatform_async.cli.api import fields_of
+
+    kind, days, params = kind_of(file, format), (start, end), fields_of(filter, ())
+    if is_job(file, work):
+        from cloudplatform_async.cli.export.cuts import shards_of
+        from cloudplatform_async.cli.export.job import Job, run
+
+        for name, value in (("--columns", columns), ("--limit", limit)):
+            if value is not None:
+                raise ConfigurationError(f"{name} is for exports to one file, which no --processes share.")
+        shards = shards_of(what, days, params, page_size, work)
+        return await run(
+            Job(target=file, kind=kind, shards=shards, page_size=page_size, work=work, connection=connection)
+        )
     from cloudplatform_async.cli.export.sources import source_of
     from cloudplatform_async.cli.output.values import Columns
 
-    kind = _kind(file, format)
-    options = {"params": fields_of(filter, ()), "limit": limit, "page_size": page_size}
-    source = source_of(what, (start, end), **options)
-    sink = _sink(
-        kind,
-        file,
-        source,
-        Columns(columns, source.fields if kind == "csv" else (), source.fields),
-        connection,
-    )
+    source, path = source_of(what, days, params=params, limit=limit, page_size=page_size), Path(file)
+    chosen = Columns(columns, source.fields if kind == "csv" else (), source.fields)
+    sink = _sink(kind, path, source, chosen, connection)
     if connection.dry_run:
         await _dry_run(source, connection)
-        return
-    with _alone(file):
-        await _run(sink, source, file, connection, resume=resume)
+        return 0
+    with _alone(path):
+        await _run(sink, source, path, connection, resume=resume, work=work)
+    return 0
 
 
-async def _run(sink: Sink, source: "Source", file: Path, connection: Connection, *, resume: bool) -> None:
-    from cloudplatform_async.cli.export.progress import shown
+async def _run(
+    sink: Sink, source: "Source", file: Path, connection: Connection, *, resume: bool, work: Work
+) -> None:
+    from cloudplatform_async.cli.export.progress import kept, shown
     from cloudplatform_async.cli.session.connect import connect
 
-    begun = time.monotonic()
+    begun, shared = time.monotonic(), limit_of(work)
+    options = {"shared_limit": shared} if shared else {}
     try:
         standing = sink.open(resume=resume)
         before = standing.rows
         if standing.complete:
             say(f"{file} is complete: {standing.rows:,} rows.")
             return
-        with shown(source.name, before) as meter, _kept(file):
-            async with connect(connection) as client:
+        with shown(source.name, before) as meter, kept(f"go on with: export … {file} --resume"):
+            async with connect(connection, **options) as client:
                 await _walk(sink, source, client, standing, meter)
             sink.complete(standing)
     except OSError as error:
@@ -156,21 +163,6 @@ async def _walk(
 
 
 @contextmanager
-def _kept(file: Path) -> Generator[None]:
-    """Say, after whatever ended the export early, how to go on."""
-    how = f"what came so far is kept; go on with: export … {file} --resume"
-    try:
-        yield
-    except CloudPlatformError as error:
-        error.add_note(how)
-        raise
-    except BaseException as error:
-        if not isinstance(error, Exception):  # Ctrl-C, as it arrives in a task
-            say(how)
-        raise
-
-
-@contextmanager
 def _alone(file: Path) -> Generator[None]:
     """See that no other process exports to the same file.
 
@@ -183,6 +175,8 @@ def _alone(file: Path) -> Generator[None]:
     path = file.with_name(file.name + ".lock")
     if not file.parent.is_dir():  # which the lock would make
         raise OutputError(f"{file} cannot be written: there is no folder {file.parent}.")
+    if file.is_dir():
+        raise OutputError(f"{file} cannot be written: it is a folder, such as --processes make.")
     try:
         with FileLock(path, timeout=0):
             yield
@@ -200,15 +194,6 @@ async def _dry_run(source: "Source", connection: Connection) -> None:
     async with connect(connection) as client:
         async for _ in source.batches(client, Checkpoint(list="")):
             return
-
-
-def _kind(file: Path, chosen: Kind | None) -> Kind:
-    kind = chosen or _ENDINGS.get(file.suffix.lower())
-    if kind is None:
-        raise ConfigurationError(
-            f"{file.name!r} does not say its format: end it in {' '.join(_ENDINGS)}, or pass --format."
-        )
-    return kind
 
 
 def _sink(kind: Kind, file: Path, source: "Source", columns: "Columns", connection: Connection) -> Sink:

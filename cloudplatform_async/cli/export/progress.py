@@ -1,4 +1,4 @@
-"""How an export goes on, for a person who looks on: rows, rows a second, and the time that is left."""
+"""How an export goes on, for a person who looks on: rows, rows a second, what is left, what to do next."""
 
 import sys
 import time
@@ -6,14 +6,15 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Protocol
 
-from cloudplatform_async.cli.output.streams import is_terminal
+from cloudplatform_async import CloudPlatformError
+from cloudplatform_async.cli.output.streams import is_terminal, say
 
 
 class Meter(Protocol):
     """Is told how far an export has come."""
 
-    def __call__(self, rows: int, total: int | None) -> None:
-        """Show it."""
+    def __call__(self, rows: int, total: int | None, speed: float | None = None) -> None:
+        """Show it; without a speed in rows a second it is reckoned."""
 
 
 @contextmanager
@@ -41,12 +42,28 @@ def shown(name: str, begun_with: int) -> Generator[Meter]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task(name, total=None, completed=begun_with, speed="0")
 
-        def update(rows: int, total: int | None) -> None:
-            speed = (rows - begun_with) / max(time.monotonic() - begun, 0.001)
+        def update(rows: int, total: int | None, speed: float | None = None) -> None:
+            if speed is None:
+                speed = (rows - begun_with) / max(time.monotonic() - begun, 0.001)
             progress.update(task, completed=rows, total=total, speed=f"{speed:,.0f}")
 
         yield update
 
 
-def _unseen(rows: int, total: int | None) -> None:
+def _unseen(rows: int, total: int | None, speed: float | None = None) -> None:
     """Nobody looks on."""
+
+
+@contextmanager
+def kept(how: str) -> Generator[None]:
+    """Say, after whatever ended an export early, how to go on."""
+    how = f"what came so far is kept; {how}"
+    try:
+        yield
+    except CloudPlatformError as error:
+        error.add_note(how)
+        raise
+    except BaseException as error:
+        if not isinstance(error, Exception):  # Ctrl-C, as it arrives in a task
+            say(how)
+        raise

@@ -107,14 +107,32 @@ def source_of(what: str, days: tuple[str | None, str | None], **options: Any) ->
     Raises:
         ConfigurationError: Days without usage, or usage without days.
     """
-    if what != "usage":
-        if any(days):
-            raise ConfigurationError("--from and --to are for `export usage`.")
-        return Source(path=what if what.startswith("/") else f"/{what}", **options)
+    if what == "usage":
+        return Source(path="/usage", days=span_of(days, "`export usage`"), **options)
+    no_days(days)
+    return Source(path=what if what.startswith("/") else f"/{what}", **options)
+
+
+def span_of(days: tuple[str | None, str | None], taker: str) -> tuple[date, date]:
+    """Read the first and the last day.
+
+    Raises:
+        ConfigurationError: They are no days, or in the wrong order.
+    """
     try:
         first, last = (date.fromisoformat(day or "") for day in days)
     except ValueError:
-        raise ConfigurationError("`export usage` takes --from and --to, days such as 2026-03-01.") from None
+        raise ConfigurationError(f"{taker} takes --from and --to, days such as 2026-03-01.") from None
     if first > last:
         raise ConfigurationError(f"--from ({first}) is after --to ({last}); swap them.")
-    return Source(path="/usage", days=(first, last), **options)
+    return first, last
+
+
+def no_days(days: tuple[str | None, str | None]) -> None:
+    """Refuse days that nothing takes.
+
+    Raises:
+        ConfigurationError: There are some.
+    """
+    if any(days):
+        raise ConfigurationError("--from and --to are for `export usage`, and for --by-created.")

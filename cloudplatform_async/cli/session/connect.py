@@ -10,26 +10,37 @@ from cloudplatform_async.cli.session.profiles import chosen_profile, read_settin
 
 if TYPE_CHECKING:
     from cloudplatform_async.cli.session.tokens import SharedTokens
+    from cloudplatform_async.sandbox import Sandbox
 
 SEEDED_PROJECTS = 50
 PLACEHOLDER = "placeholder"
 
 
 @asynccontextmanager
-async def connect(connection: Connection) -> AsyncGenerator[AsyncClient]:
+async def connect(connection: Connection, **more: Any) -> AsyncGenerator[AsyncClient]:
     """Open a client for the platform that the options name, and close it at the end.
+
+    Args:
+        connection: The options.
+        **more: Further arguments of the client, such as ``shared_limit``.
 
     Raises:
         ConfigurationError: There are no credentials, or the options contradict each other.
     """
+    more |= _seen(connection)
     if connection.sandbox:
-        async with _sandbox(connection) as client:
+        async with (
+            sandbox_of(connection) as sandbox,
+            AsyncClient(
+                base_url=sandbox.base_url, api_key=sandbox.api_key, timeout=connection.timeout, **more
+            ) as client,
+        ):
             yield client
         return
     options = client_options(connection)
     tokens: SharedTokens | None = options.pop("tokens", None)
     try:
-        async with AsyncClient(**options, **_seen(connection)) as client:
+        async with AsyncClient(**options, **more) as client:
             yield client
     except AuthenticationError:
         if tokens is not None:
@@ -37,24 +48,19 @@ async def connect(connection: Connection) -> AsyncGenerator[AsyncClient]:
         raise
 
 
-@asynccontextmanager
-async def _sandbox(connection: Connection) -> AsyncGenerator[AsyncClient]:
+def sandbox_of(connection: Connection) -> "Sandbox":
+    """Make the platform of ``--sandbox``.
+
+    Raises:
+        ConfigurationError: The options name another one too.
+    """
     if connection.base_url or connection.env_file or connection.profile:
         raise ConfigurationError(
             "--sandbox has an address and a key of its own: leave out --base-url, --env-file and --profile"
         )
     from cloudplatform_async.sandbox import Sandbox
 
-    async with (
-        Sandbox(projects=SEEDED_PROJECTS) as sandbox,
-        AsyncClient(
-            base_url=sandbox.base_url,
-            api_key=sandbox.api_key,
-            timeout=connection.timeout,
-            **_seen(connection),
-        ) as client,
-    ):
-        yield client
+    return Sandbox(projects=SEEDED_PROJECTS)
 
 
 # The arguments of AsyncClient, which are of many types.

@@ -27,17 +27,18 @@ _SECONDS = 30.0
 _UNKNOWN_LIFE = 300.0
 
 
-@frozen(eq=False)
+@frozen
 class SharedTokens:
     """Gives the access token of a profile, for ``access_token=``.
 
     The token is kept beside the profile's secret. Whoever finds it ended takes the user's lock and looks
-    again, so that of several processes one refreshes and the others read what it got.
+    again, so that of several processes one refreshes and the others read what it got. It is a plain value
+    without a secret: a worker process of this machine finds the same ones by the same name.
     """
 
     name: str
     profile: Profile
-    wall: Callable[[], float] = field(default=time.time, repr=False)
+    wall: Callable[[], float] = field(default=time.time, repr=False, eq=False)
 
     async def __call__(self) -> str:
         """Give a token that still serves.

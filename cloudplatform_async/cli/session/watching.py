@@ -4,6 +4,7 @@ import shlex
 from typing import NoReturn
 
 import httpx
+from attrs import frozen
 
 from cloudplatform_async.cli.errors import NothingSentError
 from cloudplatform_async.cli.output.streams import printable, say, write
@@ -52,6 +53,7 @@ async def as_curl(request: httpx.Request) -> str:
     return printable(" ".join(parts))
 
 
+@frozen  # two are equal, so that the shards of one process share a client that has one
 class Told:
     """Tells on stderr what became of each attempt, what is waited for, and where the time of each call went.
 

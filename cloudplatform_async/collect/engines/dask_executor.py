@@ -8,7 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 import msgspec
-from anyio import to_thread
+from anyio import CancelScope, to_thread
 from attrs import evolve, frozen
 
 from cloudplatform_async import ConfigurationError
@@ -44,7 +44,7 @@ class DaskExecutor:
                 else:
                     await job.ended(heard, observer)
         finally:
-            job.close()
+            await job.close()
 
 
 class _Job:
@@ -88,12 +88,14 @@ class _Job:
         else:
             raise ConfigurationError(f"The Dask cluster went away: a task is {future.status}.")
 
-    def close(self) -> None:
-        """Let go of what is left."""
+    async def close(self) -> None:
+        """Let go of what is left; the cluster is told, also where the job is being cancelled."""
         self._client.unsubscribe_topic(self._topic)
-        for _, future in self.under_way.values():
-            future.cancel()
+        told = [future.cancel() for _, future in self.under_way.values()]
         self.heard.put(None)  # for a thread that still waits
+        with CancelScope(shield=True):
+            for answer in filter(isawaitable, told):  # of an asynchronous client
+                await answer
 
 
 async def run_on_worker(task: ShardTask, topic: str) -> dict[str, Any]:
