@@ -48,11 +48,11 @@ async def client_of(body: bytes, observers: Sequence[object] = ()) -> AsyncGener
 
 
 async def test_a_warm_get_enters_few_files_and_functions() -> None:
-    """At most 20 files and 76 functions."""
+    """At most 20 files and 65 functions."""
     async with client_of(PROJECT) as client:
         files, functions = await entered(lambda: client.projects.get("prj"))
     assert files <= 20
-    assert functions <= 76
+    assert functions <= 65
 
 
 async def test_observers_that_follow_no_call_add_next_to_nothing() -> None:

@@ -2,11 +2,10 @@
 
 import os
 import sys
-from collections.abc import Mapping
 from functools import partial
 from logging import DEBUG
 from math import inf
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 from uuid import uuid4
 
 import httpx
@@ -115,22 +114,30 @@ class Sender(Struct, eq=False, kw_only=True):
         """Attempt the call until it succeeds, its deadline passes, or nothing more is worth trying."""
         total = progress.timeouts.total
         outcome: Answer | Failure | None = None
-        with self.state.call_scope(inf if total is None else now + total):
-            outcome = await self._attempt(progress)
-            if isinstance(outcome, Failure) and outcome.wait is not None:
-                # Loaded when the client was made: an import of the package is to stay light.
-                from cloudplatform_async._calls.attempts import until_settled
-
-                failure, outcome = outcome, None
-                sleep = progress.clock.sleep if progress.watch is None else progress.watch.sleep
-                if failure.wait:
-                    await sleep(failure.wait)
-                outcome = await until_settled(partial(self._attempt, progress), sleep)
+        scope = self.state.open_scope(inf if total is None else now + total)
+        try:
+            with scope:
+                outcome = await self._attempt(progress)
+                if isinstance(outcome, Failure) and outcome.wait is not None:
+                    failure, outcome = outcome, None
+                    outcome = await self._settled_after(failure, progress)
+        finally:
+            self.state.scopes.discard(scope)
         if outcome is None:
             raise self._interrupted(progress) from progress.last_error
         if isinstance(outcome, Failure):
             raise outcome.error
         return outcome
+
+    async def _settled_after(self, failure: Failure, progress: Progress) -> Answer | Failure:
+        """Go on after a first attempt that failed and is worth another."""
+        # Loaded when the client was made: an import of the package is to stay light.
+        from cloudplatform_async._calls.attempts import until_settled
+
+        sleep = progress.clock.sleep if progress.watch is None else progress.watch.sleep
+        if failure.wait:
+            await sleep(failure.wait)
+        return await until_settled(partial(self._attempt, progress), sleep)
 
     def _interrupted(self, progress: Progress) -> CloudPlatformError:
         if self.state.closed:
@@ -139,7 +146,7 @@ class Sender(Struct, eq=False, kw_only=True):
 
     async def _attempt(self, progress: Progress) -> Answer | Failure:
         """Send once, unless the retry budget is spent; a failure comes back with what follows it."""
-        if last := progress.unaffordable(self.state.budget):
+        if progress.failures and (last := progress.unaffordable(self.state.budget)):
             return last
         try:
             if self.state.shared_turns is not None:
@@ -190,7 +197,7 @@ class Sender(Struct, eq=False, kw_only=True):
                 watch.enter("rate_limit")
             if await gate.enter(progress):  # they may have changed meanwhile
                 credentials = await self.authentication.headers(scope)
-        if (seconds := self.authentication.news()) is not None:
+        if self.authentication.refreshes and (seconds := self.authentication.news()) is not None:
             self._watch(progress).token_refreshed(seconds)
         if isinstance(outcome, Answer):
             return outcome
@@ -201,15 +208,20 @@ class Sender(Struct, eq=False, kw_only=True):
         self.state.counters.attempts += 1
         self.state.counters.retries += progress.attempts > 0
         progress.begin_attempt(lease)
-        under_way, lane = self.state.gate.under_way, (progress.identity, progress.call.group)
-        under_way[lane] = under_way.get(lane, 0) + 1
         watch = progress.watch
         outcome: Answer | Failure | None = None  # as long as it is under way
         if watch is not None:
             credentials = (*credentials, *watch.attempt_started(progress.attempts, self.messages.origin))
         request = self.messages.request(progress, credentials)
+        under_way, lane = self.state.gate.under_way, (progress.identity, progress.call.group)
+        under_way[lane] = under_way.get(lane, 0) + 1
         try:
-            response = await lease.exchange(request, self.messages.packed_limit)
+            try:
+                response = await lease.exchange(request, self.messages.packed_limit)
+            finally:
+                under_way[lane] -= 1
+                if not under_way[lane]:
+                    del under_way[lane]
         except httpx.TransportError as error:
             progress.end_attempt(broken=True)
             outcome = failure_of(error, self.messages.base.origin)
@@ -217,29 +229,23 @@ class Sender(Struct, eq=False, kw_only=True):
         else:
             progress.end_attempt(broken=False)
             outcome = self._judged(progress, self.messages.answer(response), credentials)
-            self._learn(progress, outcome)
             return outcome
         finally:
-            under_way[lane] -= 1
-            if not under_way[lane]:
-                del under_way[lane]
             if watch is not None:
                 connections, _ = self.state.connections.count()
                 watch.attempt_finished(progress.attempts, outcome, progress.rate_limit, connections)
 
     def _judged(self, progress: Progress, answer: Answer, credentials: RawHeaders) -> Answer | Failure:
-        """Take an answer for a success or a failure, and tell of an endpoint that will go."""
-        if "deprecation" in answer.headers or "sunset" in answer.headers:
-            self._watch(progress).endpoint_deprecated(answer.headers, self.state.deprecated)
-        if 200 <= answer.status < 300:
-            return answer
-        return refusal(answer, progress.clock, self._secrets(progress, credentials))
-
-    def _learn(self, progress: Progress, outcome: Answer | Failure) -> None:
-        """Let the gate learn from an outcome, and keep what it has learnt."""
+        """Take an answer for a success or a failure, and take in what it says of limits and endpoints."""
+        outcome: Answer | Failure = answer
+        if not 200 <= answer.status < 300:
+            outcome = refusal(answer, progress.clock, self._secrets(progress, credentials))
         said = progress.rate_limit = self.state.gate.learn(progress, outcome)
         if said is not None:
             self.state.limits[progress.call.group] = said
+        if "deprecation" in answer.headers or "sunset" in answer.headers:
+            self._watch(progress).endpoint_deprecated(answer.headers, self.state.deprecated)
+        return outcome
 
     def _secrets(self, progress: Progress, credentials: RawHeaders) -> tuple[str, ...]:
         """Collect what an error must not repeat: credentials, and header values of the user."""
@@ -267,7 +273,15 @@ class Sender(Struct, eq=False, kw_only=True):
             progress.watch.enter("decode")
         replayed = answer.headers.get("idempotency-replayed", "").lower() == "true"
         self.state.counters.replayed += replayed
-        data, meta = _decoded(call, answer)
+        try:
+            data, meta = call.decode(answer)
+        except ResponseDecodeError as error:
+            error.outcome = "unknown"  # the server did it, and what it said cannot be read
+            error.status_code = answer.status
+            error.request_id = answer.headers.get("x-request-id")
+            error.message = f"{call.method} {call.target.partition('?')[0]}: {error.message}"
+            error.args = (error.message,)
+            raise
         return APIResponse(
             data=data,
             status_code=answer.status,
@@ -280,18 +294,6 @@ class Sender(Struct, eq=False, kw_only=True):
             replayed=replayed,
             rate_limit=progress.rate_limit,
         )
-
-
-def _decoded(call: Call[T], answer: Answer) -> tuple[T, Mapping[str, Any]]:
-    try:
-        return call.decode(answer)
-    except ResponseDecodeError as error:
-        error.outcome = "unknown"  # the server did it, and what it said cannot be read
-        error.status_code = answer.status
-        error.request_id = answer.headers.get("x-request-id")
-        error.message = f"{call.method} {call.target.partition('?')[0]}: {error.message}"
-        error.args = (error.message,)
-        raise
 
 
 def _new_key() -> str:

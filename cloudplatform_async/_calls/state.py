@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from importlib import import_module
-from types import TracebackType
 
 import httpx
 from anyio import CancelScope, NoEventLoopError
@@ -40,26 +39,6 @@ class Counters(Struct):
     replayed: int = 0
 
 
-class CallScope:
-    """A cancel scope that is known to the client for as long as it is open."""
-
-    __slots__ = ("_open", "_scope")
-
-    def __init__(self, open_scopes: set[CancelScope], scope: CancelScope) -> None:
-        self._open = open_scopes
-        self._scope = scope
-
-    def __enter__(self) -> None:
-        self._open.add(self._scope)
-        self._scope.__enter__()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> bool:
-        self._open.discard(self._scope)
-        return self._scope.__exit__(kind, error, trace)
-
-
 def _load() -> None:
     """Load what an import leaves out and calls may need: none of them is to keep the event loop waiting."""
     for name in _FOR_CALLS:
@@ -79,6 +58,7 @@ class SharedState(Struct, eq=False, kw_only=True):
         dispatch: Who is told of what happens.
         limits: What the latest answer of each group said of its limit.
         deprecated: Endpoints whose end was told.
+        scopes: Of the calls under way.
     """
 
     base: BaseURL
@@ -93,10 +73,10 @@ class SharedState(Struct, eq=False, kw_only=True):
     counters: Counters = field(default_factory=Counters)
     shared_turns: SharedTurns | None = None
     closed: bool = False
+    scopes: set[CancelScope] = field(default_factory=set[CancelScope])
     _loop: object = None
     _time: Callable[[], float] = lambda: 0.0
     _scope: type[CancelScope] = CancelScope
-    _scopes: set[CancelScope] = field(default_factory=set[CancelScope])
 
     @classmethod
     def over(
@@ -147,7 +127,7 @@ class SharedState(Struct, eq=False, kw_only=True):
         self._loop, self._time = loop, current_clock()
         self._scope = type(CancelScope())  # anyio would look up whose loop this is for each scope
         if is_bound:
-            self._scopes.clear()
+            self.scopes.clear()
             left = self.connections.renew()
             if left is not None:
                 await close_in(before, left.aclose, left.abandon)
@@ -166,13 +146,18 @@ class SharedState(Struct, eq=False, kw_only=True):
             limits=dict(self.limits),
         )
 
-    def call_scope(self, deadline: float) -> "CallScope":
+    def open_scope(self, deadline: float) -> CancelScope:
         """Bound a call by its deadline, and let closing the client cancel it wherever it waits.
 
         Args:
             deadline: In the event loop's seconds; a call that meets it ends without an outcome.
+
+        Returns:
+            A scope that the call enters, and takes out of ``scopes`` when it is over.
         """
-        return CallScope(self._scopes, self._scope(deadline=deadline))
+        scope = self._scope(deadline=deadline)
+        self.scopes.add(scope)
+        return scope
 
     async def aclose(self) -> None:
         """End calls and background tasks, then the connections; a second time does nothing."""
@@ -185,7 +170,7 @@ class SharedState(Struct, eq=False, kw_only=True):
             await close_in(self._loop, self._close, self.connections.abandon)
 
     async def _close(self) -> None:
-        for scope in list(self._scopes):
+        for scope in list(self.scopes):
             scope.cancel()
         try:
             await self.background.aclose()

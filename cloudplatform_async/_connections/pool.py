@@ -40,7 +40,9 @@ class IdleConnections:
         if stack is None:
             return None
         connection = stack.pop()
-        self._forget(connection, route, stack)
+        del self._by_age[connection]
+        if not stack:
+            del self._by_route[route]
         return connection
 
     def take_oldest(
@@ -57,16 +59,12 @@ class IdleConnections:
         if oldest is None or (idle_before is not None and oldest.idle_since > idle_before):
             return None
         # The oldest of all is also the oldest of its own route, so it lies at the bottom there.
-        route = self._by_age[oldest]
+        route = self._by_age.pop(oldest)
         stack = self._by_route[route]
         stack.popleft()
-        self._forget(oldest, route, stack)
-        return oldest
-
-    def _forget(self, connection: Connection, route: Route, stack: deque[Connection]) -> None:
-        del self._by_age[connection]
         if not stack:
             del self._by_route[route]
+        return oldest
 
 
 class Pool(Connections):

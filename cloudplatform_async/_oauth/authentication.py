@@ -44,6 +44,7 @@ class Authentication:
     Attributes:
         identity: What rate limits are counted by, as `identity_of` tells it; ``None`` where a function must
             be asked first.
+        refreshes: Its token is fetched, and fetched again before it ends.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Authentication:
         self._key = (_key_header(key),) if isinstance(key, Secret) else ()
         self._token = read_token(token) if isinstance(token, Secret) else None
         self.identity: object = self._known_identity()
+        self.refreshes: bool = isinstance(token, OAuth)
         self._asks = isinstance(key, SecretFunction) or isinstance(token, SecretFunction)
 
     def identity_of(self, sent: RawHeaders) -> object:

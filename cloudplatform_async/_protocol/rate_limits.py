@@ -95,9 +95,12 @@ def rate_limit_of(headers: Mapping[str, str], now: float) -> RateLimit | None:
     """
     found: RateLimit | None = None
     for prefix in _PREFIXES:  # of several limits, the one that is nearest to its end
-        remaining = _first(headers.get(prefix + "remaining"))
+        said = headers.get(prefix + "remaining")
+        if said is None:
+            continue
+        remaining = _first(said)
         if remaining is not None and (found is None or remaining < found.remaining):
-            limit = _first(headers.get(prefix + "limit"))
+            limit = _first(headers.get(prefix + "limit", ""))
             reset = _reset(headers.get(prefix + "reset", ""), headers, now)
             found = RateLimit(limit=int(limit) if limit else None, remaining=int(remaining), reset=reset)
     return found
@@ -119,9 +122,9 @@ def _reset(text: str, headers: Mapping[str, str], now: float) -> float | None:
     return max(0.0, moment - _answered(headers, now))
 
 
-def _first(text: str | None) -> float | None:
+def _first(text: str) -> float | None:
     """Read the number that a list begins with, such as ``100, 100;w=60``."""
-    return None if text is None else _amount(re.split("[,;]", text, maxsplit=1)[0].strip(_BLANKS))
+    return _amount(re.split("[,;]", text, maxsplit=1)[0].strip(_BLANKS))
 
 
 def _amount(text: str | None) -> float | None:

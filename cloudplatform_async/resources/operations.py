@@ -46,8 +46,7 @@ def operation(
         InvalidRequestError: For headers that are the client's own, or cannot be sent.
         ConfigurationError: For a timeout that is none.
     """
-    refuse_unknown(options, CallOptions)
-    timeout = options.get("timeout")
+    headers, timeouts = _checked_options(options) if options else ((), None)
     return Call(
         method=method,
         target=target,
@@ -55,10 +54,16 @@ def operation(
         decode=decode,
         scope=scope,
         body=body,
-        headers=checked_headers(options.get("headers")),
+        headers=headers,
         idempotency_key=idempotency_key,
-        timeouts=None if timeout is None else Timeouts.of(timeout),
+        timeouts=timeouts,
     )
+
+
+def _checked_options(options: CallOptions) -> tuple[tuple[tuple[str, str], ...], Timeouts | None]:
+    refuse_unknown(options, CallOptions)
+    timeout = options.get("timeout")
+    return checked_headers(options.get("headers")), None if timeout is None else Timeouts.of(timeout)
 
 
 def refuse_unknown(given: Mapping[str, object], known: type[object]) -> None:
@@ -78,12 +83,11 @@ def with_call_options(sender: Sender, options: CallOptions) -> Sender:
         InvalidRequestError: For headers that are the client's own, or cannot be sent.
         ConfigurationError: For a timeout that is none.
     """
-    refuse_unknown(options, CallOptions)
-    headers, timeout = checked_headers(options.get("headers")), options.get("timeout")
+    headers, timeouts = _checked_options(options)
     if headers:
         messages = evolve(sender.messages, headers=merged(sender.messages.headers, headers))
         sender = replace(sender, messages=messages)
-    return sender if timeout is None else replace(sender, timeouts=Timeouts.of(timeout))
+    return sender if timeouts is None else replace(sender, timeouts=timeouts)
 
 
 def taken_call_options(arguments: dict[str, Any]) -> CallOptions:

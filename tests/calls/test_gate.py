@@ -272,7 +272,7 @@ async def test_what_is_left_belongs_first_to_the_requests_that_are_under_way(
 async def test_a_request_that_was_cancelled_or_broke_is_not_under_way_any_more(time: Time) -> None:
     """What is left is not kept for it."""
     hang, broken = anyio.Event(), ["hang", "break", "hang", "break"]
-    left = {"ratelimit-limit": "60", "ratelimit-remaining": "2", "ratelimit-reset": "60"}
+    left = {"ratelimit-limit": "60", "ratelimit-remaining": "1", "ratelimit-reset": "60"}
 
     async def answer(_: httpx.Request) -> httpx.Response:
         if broken:

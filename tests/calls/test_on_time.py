@@ -185,7 +185,7 @@ async def test_a_native_cancel_at_the_moment_of_the_deadline_is_not_swallowed() 
     async with client_over(Scripted(step)) as client:
         task = asyncio.create_task(client.projects.get("prj_1"))
         await anyio.wait_all_tasks_blocked()
-        (scope,) = client._sender.state._scopes
+        (scope,) = client._sender.state.scopes
         scope.deadline = anyio.current_time()
         task.cancel()
         await asyncio.wait([task])

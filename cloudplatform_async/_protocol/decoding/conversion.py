@@ -160,7 +160,8 @@ def _either(enveloped: _Read[Envelope[Any]], bare: _Read[Any]) -> _Read[tuple[An
             except UNDECODABLE:
                 if "data" in (names := _names(body)) and names <= _ENVELOPE_NAMES:
                     raise
-        _refuse_error(body)
+        if b'"error"' in body or b"\\" in body:
+            _refuse_error(body)
         return bare(body), {}
 
     return read
@@ -220,7 +221,7 @@ def _body_of(answer: Answer) -> bytes:
 
 def _refuse_error(body: bytes) -> None:
     """Refuse an error dressed as a success (API contract §3)."""
-    if (b'"error"' in body or b"\\" in body) and _names(body) == _ERROR_NAMES:
+    if _names(body) == _ERROR_NAMES:
         raise ResponseDecodeError("The status says success, and the body says error.", path="$.error")
 
 
