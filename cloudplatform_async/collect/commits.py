@@ -277,5 +277,20 @@ def _as_os_errors() -> Generator[None]:
 def commit_for(target: Any) -> Commit:
     """Choose how objects are committed: a path is a folder, anything else a store of obstore."""
     if isinstance(target, (str, os.PathLike)):
-        return LocalCommit(os.fspath(target))
+        return LocalCommit(path_of(os.fspath(target)))
     return ObjectStoreCommit(target)
+
+
+def path_of(path: str) -> Path:
+    """Give the path that a target is.
+
+    Raises:
+        ConfigurationError: For a URL, which would be a folder of that name.
+    """
+    scheme, separator, _ = path.partition("://")
+    if separator and scheme.isalnum():  # the rest may hold a secret
+        raise ConfigurationError(
+            f"A target is a path or a store, not a URL ({scheme}://…): make a store of it by "
+            "obstore.store.from_url(), with the extra `remote`."
+        )
+    return Path(path)

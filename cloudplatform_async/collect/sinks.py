@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import attrs
 
 from cloudplatform_async import ConfigurationError
-from cloudplatform_async.collect.commits import Commit, commit_for
+from cloudplatform_async.collect.commits import Commit, commit_for, path_of
 from cloudplatform_async.collect.formats import CsvFormat, Format, NdjsonFormat, ParquetFormat, plain_values
 from cloudplatform_async.collect.state import ShardState, Standing, decode_state
 
@@ -238,4 +238,4 @@ def sqlite(target: Any, *, chunk_rows: int = CHUNK_ROWS) -> SqliteSink:
     """
     if not isinstance(target, (str, os.PathLike)):
         raise ConfigurationError("sqlite() writes a file: give it a path.")
-    return SqliteSink(Path(os.fspath(target)), chunk_rows)
+    return SqliteSink(path_of(os.fspath(target)), chunk_rows)

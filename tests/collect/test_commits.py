@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from cloudplatform_async import ConfigurationError
-from cloudplatform_async.collect import LocalCommit, ObjectStoreCommit
+from cloudplatform_async.collect import LocalCommit, ObjectStoreCommit, csv, ndjson, parquet, sqlite
 
 
 def test_the_first_writer_wins(tmp_path: Path) -> None:
@@ -283,3 +283,11 @@ def test_a_store_that_overwrites_is_refused_at_the_start() -> None:
         with pytest.raises(ConfigurationError, match="create-only"):
             commit.prepare()
         assert bucket.objects == {}
+
+
+@pytest.mark.parametrize("sink", [csv, ndjson, parquet, sqlite])
+def test_a_url_is_refused_at_once_and_not_repeated(sink: Callable[[str], object]) -> None:
+    """It would be a folder of that name on this machine; and it may hold a secret."""
+    with pytest.raises(ConfigurationError, match=r"not a URL \(s3://…\): .*from_url") as caught:
+        sink("s3://key:hush@bucket/rows")
+    assert "hush" not in str(caught.value)
