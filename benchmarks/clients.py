@@ -41,7 +41,7 @@ class Client:
     Attributes:
         needs: Distributions that must be installed.
         session: Opens it on a server's URL.
-        imports: Module whose import is timed, if any.
+        imports: Statement that a program begins with, which is timed, if any.
         walks: Whether it gives typed rows.
         loop: Module whose ``new_event_loop`` makes its event loop.
     """
@@ -177,15 +177,15 @@ async def _floor(url: str) -> AsyncIterator[Session]:
 
 
 CLIENTS = {
-    OURS: Client(("cloudplatform-async",), _ours, "cloudplatform_async"),
+    OURS: Client(("cloudplatform-async",), _ours, "from cloudplatform_async import AsyncClient"),
     UVLOOP: Client(("cloudplatform-async", "uvloop"), _ours, loop="uvloop"),
-    "openai": Client(("openai",), _openai, "openai"),
+    "openai": Client(("openai",), _openai, "from openai import AsyncOpenAI"),
     "openai, aiohttp": Client(("openai", "aiohttp"), _openai_aiohttp),
-    "cloudflare": Client(("cloudflare",), _cloudflare, "cloudflare"),
-    "stripe": Client(("stripe", "httpx"), _stripe, "stripe"),
-    "httpx, bare": Client(("httpx",), _httpx, "httpx", walks=False),
+    "cloudflare": Client(("cloudflare",), _cloudflare, "from cloudflare import AsyncCloudflare"),
+    "stripe": Client(("stripe", "httpx"), _stripe, "from stripe import StripeClient"),
+    "httpx, bare": Client(("httpx",), _httpx, "from httpx import AsyncClient", walks=False),
     SKETCH: Client(("httpx",), _connections, walks=False),
-    BARE: Client(("aiohttp",), _aiohttp, "aiohttp", walks=False),
+    BARE: Client(("aiohttp",), _aiohttp, "from aiohttp import ClientSession", walks=False),
     "floor (httptools)": Client(("httptools",), _floor, walks=False),
 }
 """In the order of the tables; names are what ``--clients`` takes."""

@@ -26,7 +26,7 @@ import os, sys, time
 sys.modules["click"] = None
 if sys.argv[2]: os.sched_setaffinity(0, {int(sys.argv[2])})
 cpu = time.process_time()
-__import__(sys.argv[1])
+exec(sys.argv[1])
 print(time.process_time() - cpu)
 """
 
@@ -172,7 +172,7 @@ def _there_and_back(cases: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _imported(name: str, compiled: str) -> Taken:
-    """Import a client's module with its bytecode in the folder ``compiled``, written there if need be."""
+    """Import what a client's program begins with; its bytecode is in ``compiled``, or is written there."""
     allowed = machine.cores()
     core = str(allowed[machine.CLIENT]) if len(allowed) > machine.CLIENT else ""
     watch = machine.Watch()
