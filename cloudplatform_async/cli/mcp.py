@@ -26,8 +26,10 @@ async def serve(
         connection: Where.
 
     Raises:
-        ConfigurationError: The extra is not installed, or a tool cannot be offered.
+        ConfigurationError: The extra is not installed, a tool cannot be offered, or ``--dry-run`` is given.
     """
+    if connection.dry_run:
+        raise ConfigurationError("--dry-run prints a request, where assistants read answers: leave it out.")
     try:
         from cloudplatform_async.mcp.server import build_server
         from cloudplatform_async.mcp.server import serve as serve_tools

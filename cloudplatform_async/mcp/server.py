@@ -15,6 +15,7 @@ from mcp.server.stdio import stdio_server
 from mcp.types import ToolAnnotations
 
 from cloudplatform_async import AsyncClient, ConfigurationError, __version__
+from cloudplatform_async.mcp.failures import told
 from cloudplatform_async.mcp.pages import INDEX, index, pages, title
 from cloudplatform_async.mcp.reading import Reading
 from cloudplatform_async.mcp.writing import Writing
@@ -59,7 +60,7 @@ def build_server(
         server.add_tool(tool, annotations=ToolAnnotations(read_only_hint=True, open_world_hint=True))
     if diagnose is not None:
         server.add_tool(
-            diagnose,
+            _told_of(diagnose),
             name="doctor",
             description="Find out what is wrong with settings, network and credentials; shows no secret.",
             annotations=ToolAnnotations(read_only_hint=True, open_world_hint=True),
@@ -70,6 +71,14 @@ def build_server(
             server.add_tool(tool, annotations=_writes(name))
     _add_pages(server)
     return server
+
+
+def _told_of(diagnose: Diagnose) -> Diagnose:
+    async def doctor() -> dict[str, Any]:
+        with told():
+            return await diagnose()
+
+    return doctor
 
 
 def _methods(tools: object) -> list[Callable[..., Any]]:

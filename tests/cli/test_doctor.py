@@ -131,6 +131,17 @@ def test_a_proxy_that_is_gone(run: Run, monkeypatch: pytest.MonkeyPatch) -> None
     assert (code, check, port in found) == (7, "proxy TCP", True)
 
 
+@pytest.mark.parametrize("proxy", [f"http://me:{CANARY}/x@proxy:80", f"http://me:{CANARY}@[proxy:80"])
+def test_a_proxy_whose_address_is_none(run: Run, monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
+    """Misconfiguration 7: a password with a slash in it is not taken for a port, nor shown as one."""
+    monkeypatch.setenv("CLOUD_API_KEY", "key")
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    code, check, _, advice = problem(run, "--base-url", "https://api.example/v1")
+    assert (code, check, "percent-encoded" in advice) == (7, "proxy", True)
+
+
 @pytest.fixture
 def stranger() -> Iterator[int]:
     """A port that speaks TLS with a certificate that nobody trusts."""

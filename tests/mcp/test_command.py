@@ -65,10 +65,15 @@ def test_the_end_of_stdin_ends_it() -> None:
     assert (done.returncode, done.stdout) == (0, "")
 
 
-def test_a_tool_that_cannot_be_offered_is_one_line() -> None:
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [(["--tool", "projects_delete"], "--allow-writes"), (["--dry-run"], "--dry-run")],
+)
+def test_what_cannot_be_offered_is_one_line(options: list[str], named: str) -> None:
     """And an exit code, before anything is served."""
-    command = [*COMMAND, "--tool", "projects_delete"]
+    command = [*COMMAND, *options]
     done = subprocess.run(command, input="", capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode != 0
-    assert "--allow-writes" in done.stderr
+    assert named in done.stderr
+    assert done.stdout == ""
     assert len(done.stderr.splitlines()) == 1

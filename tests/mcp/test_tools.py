@@ -1,7 +1,6 @@
 """What an assistant can do, told by the protocol's own client over the sandbox."""
 
 from collections.abc import AsyncIterator
-from random import Random
 from typing import Any
 
 import httpx
@@ -15,6 +14,7 @@ from attrs import frozen
 from cloudplatform_async import AsyncClient, ConfigurationError, RetryPolicy
 from cloudplatform_async.mcp.server import build_server
 from cloudplatform_async.sandbox import Sandbox
+from tests.connections.servers import Peer, Server
 
 pytestmark = pytest.mark.anyio
 
@@ -69,6 +69,19 @@ async def assistant() -> AsyncIterator[Assistant]:
         mcp.Client(build_server(client, allow_writes=True, diagnose=diagnose)) as tools,
     ):
         yield Assistant(sandbox, tools)
+
+
+def arguments_for(tool: str) -> dict[str, Any]:
+    """Arguments that a tool takes."""
+    names: dict[str, Any] = {
+        "projects_create": {"name": "n", "slug": "s"},
+        "projects_update": {"id": "prj_000001", "name": "n"},
+        "usage_get": {"start": "2026-03-01", "end": "2026-03-02"},
+        "workflows_run": {"workflow_id": "wfl_build", "run_id": "run_000001"},
+        "workflows_cancel": {"workflow_id": "wfl_build", "run_id": "run_000001"},
+    }
+    needs_an_id = tool in ("projects_get", "projects_delete", "workflows_runs", "workflows_trigger")
+    return names.get(tool, {"id": "prj_000001"} if needs_an_id else {})
 
 
 async def names(**options: Any) -> list[str]:
@@ -197,56 +210,26 @@ async def test_a_failure_says_what_to_do(
 
 
 async def test_without_permission_no_write_reaches_the_platform() -> None:
-    """What is not offered cannot be called either."""
-    async with (
-        Sandbox(projects=1) as sandbox,
-        AsyncClient(base_url=sandbox.base_url, api_key=sandbox.api_key) as client,
-        mcp.Client(build_server(client, diagnose=diagnose)) as tools,
-    ):
-        for name in (*WRITING, "projects_delete"):
-            result = await tools.call_tool(name, {"id": "prj_000001", "name": "n", "slug": "s"})
-            assert result.is_error
-        assert sandbox.served == 0
+    """What is not offered cannot be called either, and what is offered only reads: the server counts."""
+    writes: list[str] = []
 
+    def count(peer: Peer, request: bytes) -> None:
+        method = request.partition(b" ")[0].decode()
+        writes.extend([method] if method != "GET" else [])
+        peer.transport.write(b'HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n{"data":[]}')
 
-def made_up(dice: Random, depth: int = 2) -> object:
-    """What a model may make up for an argument."""
-    plain = [
-        None,
-        True,
-        -1,
-        0,
-        7,
-        10**30,
-        1.5,
-        "",
-        "prj_000001",
-        "../x",
-        "\x00",
-        "é" * 300,
-        "2026-13-01",
-        "{}",
-    ]
-    kind = dice.randrange(8)
-    if depth and kind == 0:
-        return [made_up(dice, depth - 1) for _ in range(dice.randrange(3))]
-    if depth and kind == 1:
-        return {f"k{number}": made_up(dice, depth - 1) for number in range(dice.randrange(3))}
-    return dice.choice(plain)
-
-
-@pytest.mark.slow
-async def test_whatever_the_arguments_only_tool_errors_come(assistant: Assistant) -> None:
-    """A model that makes things up gets an answer to learn from, and no crash."""
-    dice = Random(7)
-    tools = (await assistant.tools.list_tools()).tools
-    for _ in range(1_000):
-        tool = dice.choice(tools)
-        names = [name for name in tool.input_schema.get("properties", {}) if dice.random() < 0.8]
-        result = await assistant.tools.call_tool(tool.name, {name: made_up(dice) for name in names})
-        if result.is_error:
-            text = "".join(each.text for each in result.content if each.type == "text")
-            assert text != f"Error executing tool {tool.name}"  # a crash tells no more than this
+    with Server(count) as server:
+        async with (
+            AsyncClient(base_url=f"{server.url}/v1", api_key="key") as client,
+            mcp.Client(build_server(client, diagnose=diagnose)) as tools,
+        ):
+            for name in (*WRITING, "projects_delete"):
+                result = await tools.call_tool(name, arguments_for(name))
+                assert result.is_error
+            assert server.requests == 0
+            for name in READING:
+                await tools.call_tool(name, arguments_for(name))
+    assert (server.requests, writes) == (len(READING) - 1, [])  # all but the doctor
 
 
 async def test_every_page_of_the_documentation_can_be_read(assistant: Assistant) -> None:
@@ -256,13 +239,3 @@ async def test_every_page_of_the_documentation_can_be_read(assistant: Assistant)
     for uri in listed - {"docs://cloudplatform/llms.txt"}:
         assert uri in index.text
         assert (await assistant.tools.read_resource(uri)).contents[0].text.startswith("# ")
-
-
-async def test_no_answer_shows_a_secret(assistant: Assistant) -> None:
-    """A platform that repeats the key in an error does not leak it to a model."""
-    key = assistant.sandbox.api_key
-    body = f'{{"error": {{"code": "bad", "message": "no key {key} here"}}}}'.encode()
-    assistant.sandbox.faults.add(status=403, body=body, times=1)
-    text = await assistant.refused("projects_get", id="prj_000001")
-    assert "advice: Ask the user" in text
-    assert key not in text

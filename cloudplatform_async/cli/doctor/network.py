@@ -39,14 +39,19 @@ async def check_way(findings: Findings, base_url: str) -> None:
     """Go the way that a request would go, and name the first step that fails."""
     parts = urlsplit(base_url)
     place = Place(parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80))
-    proxy = _proxy_for(parts)
+    try:
+        proxy = _proxy_for(parts)
+        port = 0 if proxy is None else proxy.port
+    except ValueError:  # whose text may be a piece of the password
+        advice = "write it as http://name:password@host:port, the password percent-encoded"
+        findings.problem("proxy", "the address of the environment's proxy is none", advice, code=UNREACHABLE)
+        return
     if proxy is None:
         findings.ok("proxy", "none is used")
         if await _reached(findings, place, "host"):
             await _check_tls(findings, parts, place)
         return
-    port = proxy.port or (1080 if proxy.scheme.startswith("socks") else 80)
-    there = Place(proxy.hostname or "", port)
+    there = Place(proxy.hostname or "", port or (1080 if proxy.scheme.startswith("socks") else 80))
     findings.ok(
         "proxy", f"{proxy.scheme}://{there.host}:{there.port} is used for {parts.scheme}://{place.host}"
     )
