@@ -87,6 +87,8 @@ class HttpxConnection(Connection):
         response, chunks = self._response, self._chunks
         if response is None or chunks is None:
             return b""
+        if self._error is not None:  # nothing was read when it was interrupted
+            raise self._error
         try:
             with CancelScope() as self._scope:
                 return await anext(chunks)

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import CancelledError, Future
 from contextlib import suppress
 from threading import Lock, Thread
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import anyio
 from anyio.from_thread import BlockingPortal
@@ -53,13 +53,19 @@ class Portal:
         if portal is None or self.is_closed or self._process != os.getpid() or _event_loop_runs_here():
             self._refuse()
             portal = self._begun()
-        future = portal.start_task_soon(function)
+        run = _Run(function)
+        future: Future[T] | None = None
         try:
+            future = portal.start_task_soon(run)
             return future.result()
         except CancelledError:
             raise ClientStateError("The client was closed while this was under way.") from None
         finally:
-            future.cancel()  # where Ctrl-C ended the wait; else it is done, and nothing happens
+            if future is not None:
+                future.cancel()  # where Ctrl-C ended the wait; else it is done, and nothing happens
+            else:
+                with suppress(RuntimeError):  # the loop has ended
+                    self._loop.call_soon_threadsafe(run.cancel)  # Ctrl-C came while it was handed over
 
     def close(self, last: Callable[[], Awaitable[None]]) -> None:
         """Run one last function, then end the loop and its thread; a second time does nothing."""
@@ -110,6 +116,26 @@ class Portal:
                 "An event loop runs here, which a blocking call would bring to a halt; "
                 "use `AsyncClient` with `await`, or a thread (`asyncio.to_thread`)."
             )
+
+
+class _Run(Generic[T]):
+    """A function under way, which can also be ended by who was not given its future."""
+
+    def __init__(self, function: Callable[[], Awaitable[T]]) -> None:
+        self._function = function
+        self._task: asyncio.Task[object] | None = None
+        self._is_cancelled = False
+
+    async def __call__(self) -> T:
+        self._task = asyncio.current_task()
+        if self._is_cancelled:
+            raise asyncio.CancelledError
+        return await self._function()
+
+    def cancel(self) -> None:
+        self._is_cancelled = True
+        if self._task is not None:
+            self._task.cancel()
 
 
 async def _serve(begun: "Future[_Begun]") -> None:

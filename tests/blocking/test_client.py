@@ -12,10 +12,12 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 import trio
+from anyio.from_thread import BlockingPortal
 
 from cloudplatform_async import (
     APIConnectionError,
@@ -337,6 +339,29 @@ def test_an_interrupt_ends_a_call_that_waits_and_cancels_it(client: Client, sand
     while client.statistics().in_flight:  # until the loop has ended it
         pass
     assert client.projects.get("prj_000001").id == "prj_000001"
+
+
+def test_an_interrupt_while_a_call_is_handed_over_cancels_it_too(
+    client: Client, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However early Ctrl-C comes, nothing goes on behind the prompt."""
+    assert client.projects.get("prj_000001").id == "prj_000001"
+    sandbox.faults.add(kind="hang", times=1)
+    hand_over = BlockingPortal.start_task_soon
+
+    def interrupted(*args: Any, **options: Any) -> None:
+        hand_over(*args, **options)
+        while not client.statistics().in_flight:
+            pass
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(BlockingPortal, "start_task_soon", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            client.projects.get("prj_000001")
+    while client.statistics().in_flight:
+        pass
+    assert len(sandbox.requests) == 2
 
 
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
