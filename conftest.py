@@ -14,6 +14,7 @@ from unittest import mock
 import hypothesis  # noqa: F401 - its plugin would load it as the very last thing, when warnings are errors
 import pytest
 from sybil import Example, Sybil
+from sybil.integration.pytest import SybilItem
 from sybil.parsers.markdown import CodeBlockParser
 
 FOLLOWING_OUTPUT = re.compile(r"\s*```text\n(.*?)```", re.DOTALL)
@@ -54,6 +55,16 @@ pytest_collect_file = Sybil(
     filenames=["README.md"],
     patterns=["docs/*.md"],
 ).pytest()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave to the whole suite what starts an interpreter for each command, or waits for a run to end."""
+    for item in items:
+        if isinstance(item, SybilItem):
+            is_session = item.example.region.evaluator is run_session
+            if is_session or "workflows.wait(" in item.example.parsed:
+                item.add_marker(pytest.mark.slow)
 
 
 @pytest.hookimpl(wrapper=True)

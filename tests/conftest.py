@@ -1,7 +1,8 @@
-"""Fixtures that every test may ask for, and how long properties are searched."""
+"""Fixtures that every test may ask for, and how much of the whole suite the quick tier runs."""
 
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 from typing import cast
 
 import pytest
@@ -11,9 +12,43 @@ from cloudplatform_async import AsyncClient
 from cloudplatform_async._runtime.clock import CLOCK
 from tests.blocking.awaited import awaited_client
 
-settings.register_profile("quick", max_examples=60, deadline=None)
+TESTS = Path(__file__).parent
+
+settings.register_profile("quick", max_examples=20, deadline=None)
+settings.register_profile("whole", max_examples=60, deadline=None)
 settings.register_profile("thorough", max_examples=20_000, deadline=None)
-settings.load_profile("quick")
+
+EVERY_ROW_ON_BOTH_LOOPS = {"connections", "runtime"}
+"""Rooms whose subject is what the event loops do differently."""
+ON_ONE_LOOP = {"cli", "collect", "mcp", "sandbox", "security"}
+"""Rooms whose tests hardly depend on the event loop."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Search properties for longer where slow tests run too; ``--hypothesis-profile`` has the last word."""
+    settings.load_profile("quick" if "not slow" in config.option.markexpr else "whole")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run every row of a table on asyncio; on trio and over the blocking client only one in the quick tier."""
+    seen: set[tuple[str, object]] = set()
+    for item in items:
+        if not isinstance(item, pytest.Function) or (way := _other_way(item)) is None:
+            continue
+        room = item.path.relative_to(TESTS).parts[0]
+        test = item.nodeid.partition("[")[0]
+        if room in ON_ONE_LOOP or ((test, way) in seen and room not in EVERY_ROW_ON_BOTH_LOOPS):
+            item.add_marker(pytest.mark.slow)
+        seen.add((test, way))
+
+
+def _other_way(item: pytest.Function) -> str | None:
+    """Give what a test runs on, if it is not the awaited client on asyncio."""
+    if TESTS not in item.path.parents or not hasattr(item, "callspec"):
+        return None
+    found = {item.callspec.params.get("anyio_backend"), item.callspec.params.get("client_class")}
+    return next((way for way in ("trio", "blocking") if way in found), None)
 
 
 @pytest.fixture(params=["asyncio", "trio"])

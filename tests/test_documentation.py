@@ -47,6 +47,7 @@ def test_the_readme_begins_with_two_commands_of_one_line() -> None:
     assert " -m pytest" in second[1]
 
 
+@pytest.mark.slow
 def test_the_first_command_shows_the_seeded_projects() -> None:
     """After its installation it prints all 50 projects, and nothing else but their heading."""
     words = shlex.split(COMMANDS[0].split(" && ")[1])

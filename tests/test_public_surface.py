@@ -294,6 +294,7 @@ def test_an_import_loads_nothing_that_an_extra_brings() -> None:
     assert done.stdout.strip() == "set()"
 
 
+@pytest.mark.slow
 def test_an_import_leaves_for_the_first_client_what_only_calls_need() -> None:
     """A program that only names the package pays for names; an event loop comes with who runs it."""
     code = """if True:
@@ -323,12 +324,14 @@ def test_a_name_that_the_front_door_lacks_is_an_attribute_error() -> None:
         cloudplatform_async.Cloud  # noqa: B018 - looked up for its error
 
 
+@pytest.mark.slow
 def test_a_call_loads_no_module() -> None:
     """Not the first one either, nor its retry: other tasks do not stand still while files are read."""
     done = subprocess.run([sys.executable, "-c", FIRST_CALLS], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "answered 4, loaded []"
 
 
+@pytest.mark.slow
 def test_a_client_on_trio_does_not_load_asyncio() -> None:
     """Nor does it need asyncio to be there, to know that it is not what runs."""
     done = subprocess.run([sys.executable, "-c", ON_TRIO], capture_output=True, text=True, check=True)

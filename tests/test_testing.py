@@ -89,6 +89,7 @@ filterwarnings = error
 """
 
 
+@pytest.mark.slow
 def test_the_fixtures_serve_users_tests_under_each_runner(tmp_path: Path) -> None:
     """Also where the event loop runs before the fixture is made."""
     (tmp_path / "test_users.py").write_text(USERS_TESTS)
@@ -99,6 +100,7 @@ def test_the_fixtures_serve_users_tests_under_each_runner(tmp_path: Path) -> Non
     assert "6 passed" in run.stdout, run.stdout + run.stderr
 
 
+@pytest.mark.slow
 def test_one_short_test_of_everything_takes_no_waiting(tmp_path: Path) -> None:
     """A project, a workflow and its webhook, through a 429 and a lost answer, in at most 25 lines."""
     assert len(EVERYTHING.split("import pytest")[1].strip().splitlines()) <= 25
@@ -109,6 +111,7 @@ def test_one_short_test_of_everything_takes_no_waiting(tmp_path: Path) -> None:
     assert "2 passed" in run.stdout, run.stdout + run.stderr
 
 
+@pytest.mark.slow
 def test_the_plugin_loads_no_sandbox_before_a_test_asks_for_it() -> None:
     """A test run that has no use for the platform does not pay for it."""
     code = "import sys, cloudplatform_async.testing; assert 'cloudplatform_async.sandbox' not in sys.modules"

@@ -321,20 +321,34 @@ def test_closing_ends_a_call_of_another_thread(sandbox: Sandbox) -> None:
             call.result()
 
 
+@pytest.fixture
+def _idle_signal() -> Iterator[None]:
+    """SIGUSR1 does nothing but to end a wait."""
+    before = signal.signal(signal.SIGUSR1, lambda *_: None)
+    yield
+    signal.signal(signal.SIGUSR1, before)
+
+
+@pytest.mark.usefixtures("_idle_signal")
 def test_an_interrupt_ends_a_call_that_waits_and_cancels_it(client: Client, sandbox: Sandbox) -> None:
     """Ctrl-C in a script: the prompt comes back, and nothing goes on behind it."""
     sandbox.faults.add(kind="hang", times=1)
     main = threading.get_ident()
 
+    is_over = threading.Event()
+
     def interrupt() -> None:
         while not client.statistics().in_flight:
             pass
         signal.pthread_kill(main, signal.SIGINT)
+        while not is_over.wait(0.05):  # a signal just before a wait is seen with the next one
+            signal.pthread_kill(main, signal.SIGUSR1)
 
     thread = threading.Thread(target=interrupt)
     thread.start()
     with pytest.raises(KeyboardInterrupt):
         client.projects.get("prj_000001")
+    is_over.set()
     thread.join()
     while client.statistics().in_flight:  # until the loop has ended it
         pass
@@ -364,6 +378,7 @@ def test_an_interrupt_while_a_call_is_handed_over_cancels_it_too(
     assert len(sandbox.requests) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a system with fork")
 def test_after_a_fork_the_child_is_told_to_make_its_own() -> None:
@@ -403,6 +418,7 @@ def test_a_forgotten_client_warns_and_its_thread_ends(sandbox: Sandbox) -> None:
     assert not mine.is_alive()
 
 
+@pytest.mark.slow
 def test_a_program_that_forgets_its_client_exits() -> None:
     """No thread keeps the interpreter."""
     program = """

@@ -9,6 +9,7 @@ from cloudplatform_async import AsyncClient, CloudPlatformError, RetryPolicy
 from cloudplatform_async.sandbox import Sandbox
 from cloudplatform_async.testing import no_waiting
 from tests.blocking.awaited import over_both_clients
+from tests.tiers import slow
 
 pytestmark = pytest.mark.anyio
 
@@ -50,7 +51,7 @@ async def ids_by_slug(client: AsyncClient) -> dict[str, str]:
 
 
 @over_both_clients
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, *slow(2, 3)])
 async def test_heavy_loss_with_patience_ends_in_exactly_as_many_projects(
     seed: int, client_class: type[AsyncClient]
 ) -> None:

@@ -28,6 +28,7 @@ from cloudplatform_async._runtime.clock import CLOCK, Clock
 from cloudplatform_async.sandbox.platform.rate_limits import admit
 from tests.calls.scripted import PROJECT, Scripted, client_over
 from tests.connections.servers import Server, send
+from tests.tiers import slow
 
 pytestmark = pytest.mark.anyio
 
@@ -318,7 +319,8 @@ def _retry_after(headers: dict[str, str]) -> dict[str, str]:
 
 @pytest.mark.parametrize("announced", ["RateLimit", "X-RateLimit, a whole window", "nothing"])
 @pytest.mark.parametrize(
-    ("limit", "burst", "pause", "first_wave"), [(600, 600, 0.2, 0), (600, 650, 0.2, 50), (60, 60, 2.0, 0)]
+    ("limit", "burst", "pause", "first_wave"),
+    [(60, 60, 2.0, 0), *slow((600, 600, 0.2, 0), (600, 650, 0.2, 50))],
 )
 async def test_half_the_limit_after_a_burst_never_fails(
     time: Time, announced: str, limit: int, burst: int, pause: float, first_wave: int
@@ -462,7 +464,7 @@ async def test_an_absurd_closure_is_cut(make: Callable[..., Progress]) -> None:
     assert caught.value.retry_after == LONGEST_CLOSURE
 
 
-@pytest.mark.parametrize("seed", [0, 1, 31, 139])  # the last two draw a first pause that is far too short
+@pytest.mark.parametrize("seed", [31, *slow(0, 1, 139)])  # 31 and 139: a first pause far too short
 async def test_many_tasks_that_meet_a_limit_slow_down_together(time: Time, seed: int) -> None:
     """All are answered, and after the first wave, of which nobody was told, next to none is refused."""
     bucket = [0.0, time.now]

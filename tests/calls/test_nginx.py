@@ -77,6 +77,7 @@ def base_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
             process.terminate()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
 async def test_many_tasks_under_a_limit_of_nginx_are_all_answered_with_next_to_no_waste(
     base_url: str,

@@ -24,7 +24,7 @@ from tests.blocking.awaited import over_both_clients
 from tests.calls.scripted import Scripted, answer, client_over, refuse
 from tests.connections.servers import Behaviour, Peer, Server, hang
 
-TOTAL = 0.4  # seconds
+TOTAL = 0.2  # seconds
 
 on_both_loops = pytest.mark.anyio
 

@@ -39,6 +39,7 @@ def test_a_mistyped_command_is_answered_with_the_nearest(run: Run) -> None:
     assert '"projects"' in err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", ["cloudplatform_async", "cloudplatform_async.cli"])
 def test_the_package_runs_as_a_module(module: str) -> None:
     """``python -m`` needs no directory of scripts on the path."""
@@ -83,6 +84,7 @@ def test_a_reader_that_leaves_ends_the_command_quietly(
     assert (code, capsys.readouterr().err) == (0, "")
 
 
+@pytest.mark.slow
 def test_a_closed_pipe_leaves_nothing_on_stderr() -> None:
     """Not at the interpreter's exit either."""
     reader, writer = os.pipe()
@@ -103,6 +105,7 @@ def test_an_interrupt_before_the_first_answer_is_quiet_too(run: Run, monkeypatch
     assert run("projects", "list") == (130, "", "")
 
 
+@pytest.mark.slow
 def test_an_interrupt_ends_a_list_with_130() -> None:
     """Ctrl-C in the midst of a list: no traceback, and the code that shells expect."""
     with Sandbox(projects=2000) as sandbox:

@@ -17,6 +17,7 @@ from cloudplatform_async.sandbox import Sandbox
 Run = Callable[..., tuple[int, str, str]]
 
 
+@pytest.mark.slow
 def test_it_serves_until_interrupted_and_prints_an_env_file() -> None:
     """Its first lines are settings that a client can use; Ctrl-C is its ordinary end."""
     with serving("--projects", "3", "--log") as (process, settings):
@@ -39,6 +40,7 @@ def test_it_serves_until_interrupted_and_prints_an_env_file() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_its_options_are_those_of_the_sandbox(tmp_path: Path) -> None:
     """`--rate-limit 0` is none, `--database` is kept for the next time, `--latency` is set."""
     database = ("--database", str(tmp_path / "db"))

@@ -37,12 +37,14 @@ def test_help_loads_no_command_and_no_client() -> None:
     assert found & commands == set()
 
 
+@pytest.mark.slow
 def test_the_modules_of_all_commands_load_no_client() -> None:
     """Their help and their completion come without it too."""
     modules = sorted({place.partition(":")[0] for place, _ in COMMANDS.values()})
     assert loaded("\n".join(f"import {module}" for module in modules)) & set(CLIENT) == set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words", [("projects", "list", "--help"), ("config", "list"), ("completion", "bash")]
 )
@@ -51,6 +53,7 @@ def test_what_sends_nothing_loads_no_client(words: tuple[str, ...]) -> None:
     assert loaded(running(*words)) & {*CLIENT, "asyncio"} == set()
 
 
+@pytest.mark.slow
 @pytest.mark.httpx_alone  # its fork leaves its command line out by itself
 def test_httpx_comes_without_its_own_command_line() -> None:
     """Which loads click and rich, and takes longer than httpx itself; the program that has it keeps it."""
@@ -62,6 +65,7 @@ def test_httpx_comes_without_its_own_command_line() -> None:
     assert "click" in loaded("import httpx\n" + running("--version"))
 
 
+@pytest.mark.slow
 def test_the_stub_leaves_httpx_whole() -> None:
     """All of its names are there."""
     code = running("--version") + "\nimport httpx\nassert all(hasattr(httpx, name) for name in httpx.__all__)"

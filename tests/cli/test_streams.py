@@ -41,8 +41,22 @@ SILENT = {
     "export": ["export", "projects", "x.csv"],
 }
 EVERY = {**COMMANDS, **SILENT}
-commands = pytest.mark.parametrize("words", COMMANDS.values(), ids=COMMANDS)
-every = pytest.mark.parametrize("words", EVERY.values(), ids=EVERY)
+OF_EACH_KIND = {"projects list", "projects get", "projects create", "usage show", "api", "export"}
+
+
+def each_of(table: dict[str, list[str]]) -> pytest.MarkDecorator:
+    """All of them; those that are much like another one among the slow tests."""
+    return pytest.mark.parametrize(
+        "words",
+        [
+            pytest.param(words, id=name, marks=() if name in OF_EACH_KIND else pytest.mark.slow)
+            for name, words in table.items()
+        ],
+    )
+
+
+commands = each_of(COMMANDS)
+every = each_of(EVERY)
 
 
 @pytest.fixture(autouse=True)
@@ -237,6 +251,7 @@ def test_in_a_pipe_ctrl_c_is_130(sandbox: Sandbox, words: list[str]) -> None:
     assert (process.returncode, out, b"Traceback" in err) == (130, b"", False)
 
 
+@pytest.mark.slow
 def test_nothing_that_is_printed_has_a_secret(
     run: Run, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, no_waiting: None
 ) -> None:

@@ -26,6 +26,7 @@ def test_each_day_is_a_row(run: Run, sandbox: Sandbox) -> None:
     assert (code, out.split()) == (0, ["from", *(f"2026-03-0{day}" for day in range(1, 6))])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["png", "svg"])
 def test_a_chart_is_a_picture_of_its_kind(run: Run, sandbox: Sandbox, tmp_path: Path, kind: str) -> None:
     """With nothing beside it that is half written."""

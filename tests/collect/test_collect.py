@@ -121,6 +121,7 @@ async def test_a_shard_without_rows_is_done(workspace: Sandbox, target: Path) ->
     assert workspace.served == served
 
 
+@pytest.mark.slow
 async def test_two_runs_at_one_time_double_nothing(workspace: Sandbox, target: Path) -> None:
     """Whoever loses a chunk goes on after the winner's."""
     reports: list[Report] = []

@@ -171,7 +171,7 @@ def served(script: Script) -> Iterator[tuple[Bucket, ObjectStoreCommit]]:
     stores = pytest.importorskip("obstore.store")
     bucket = Bucket(script)
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler_of(bucket))
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:
         store = stores.S3Store(

@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,9 @@ from cloudplatform_async.collect.state import ShardState
 from cloudplatform_async.sandbox import Sandbox
 from tests.collect.targets import ids_of, project_ids
 
-distributed = pytest.importorskip("distributed")
-
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.skipif(find_spec("distributed") is None, reason="Dask is not installed"),
     pytest.mark.anyio,
     # A killed worker takes its sockets along, and Dask leaves some of its own to the collector.
     pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"),
@@ -30,6 +30,8 @@ TEAMS = by_filter(Shard(page_size=10), "label", ["team:red", "team:green", "team
 @pytest.fixture
 def cluster(workspace: Sandbox) -> Iterator[Any]:
     """Two worker processes on loopback, with the environment of this test."""
+    import distributed
+
     options = {
         "n_workers": 2,
         "threads_per_worker": 2,

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterator
+from importlib.util import find_spec
 from typing import Any
 from uuid import uuid4
 
@@ -12,11 +13,13 @@ from cloudplatform_async.sandbox import Sandbox
 from tests.collect.servers import s3_server
 from tests.collect.targets import project_ids
 
-obstore = pytest.importorskip("obstore")
-pytest.importorskip("moto.server")
-pq = pytest.importorskip("pyarrow.parquet")
-
-pytestmark = [pytest.mark.slow, pytest.mark.anyio]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.anyio,
+    pytest.mark.skipif(
+        not all(map(find_spec, ["obstore", "moto", "pyarrow"])), reason="needs obstore, moto and pyarrow"
+    ),
+]
 
 STATUSES = by_filter(Shard(page_size=10), "status", ["active", "archived"])
 
@@ -39,6 +42,9 @@ def store() -> Iterator[Any]:
 
 def ids_of(store: Any) -> list[str]:
     """Read every id, sorted."""
+    import obstore
+    import pyarrow.parquet as pq
+
     names = [meta["path"] for batch in obstore.list(store) for meta in batch]
     assert all(name.endswith(".parquet") for name in names)
     parts = [pq.read_table(io.BytesIO(bytes(obstore.get(store, name).bytes()))) for name in names]

@@ -99,7 +99,7 @@ async def test_a_reset_in_the_body_is_an_error_and_not_an_end(transport_class: t
 
 
 async def test_closing_in_the_body_is_an_error_and_not_an_end(transport_class: type[Transport]) -> None:
-    """A body without a length, cut off by our own ``aclose``, is not taken for a whole one, nor waited for."""
+    """A body without a length, cut off by our own ``aclose``, is neither taken for whole nor waited for."""
     transport = transport_class()
     with Server(send(b"HTTP/1.1 200 OK\r\n\r\npart")) as server:
         response = await transport.handle_async_request(request_for(server.url))

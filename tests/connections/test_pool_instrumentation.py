@@ -147,6 +147,7 @@ def test_a_path_without_certificates_is_refused_at_construction() -> None:
         PooledTransport(verify="/nonexistent.pem")
 
 
+@pytest.mark.slow
 def test_constructing_loads_httpcore_and_importing_does_not() -> None:
     """No request waits for it, and no program that makes no transport; aiohttp is not for this one."""
     program = (

@@ -55,6 +55,7 @@ async def steps(count: int, _: object = None) -> None:
         await anyio.lowlevel.checkpoint()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("anyio_backend", "transport_class", "calls"),
     [
@@ -83,6 +84,7 @@ async def test_thousands_of_calls_at_once_are_all_answered(
     assert server.peak <= 100
 
 
+@pytest.mark.slow
 @everywhere
 @secured
 async def test_after_storms_of_cancellations_the_next_calls_are_answered(

@@ -4,20 +4,22 @@ import json
 import signal
 import subprocess
 import sys
+from importlib.util import find_spec
 
 import pytest
 
-pytest.importorskip("mcp", reason="needs the extra mcp")
-
-import mcp
-
-pytestmark = [pytest.mark.slow]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(find_spec("mcp") is None, reason="needs the extra mcp"),
+]
 COMMAND = [sys.executable, "-m", "cloudplatform_async", "mcp", "--sandbox"]
 
 
 @pytest.mark.anyio
 async def test_the_official_client_lists_and_calls_its_tools() -> None:
     """Reading, writing with permission, and the doctor of the command line."""
+    import mcp
+
     parameters = mcp.StdioServerParameters(command=COMMAND[0], args=[*COMMAND[1:], "--allow-writes"])
     async with mcp.Client(parameters) as assistant:
         names = [tool.name for tool in (await assistant.list_tools()).tools]

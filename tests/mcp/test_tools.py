@@ -1,22 +1,21 @@
 """What an assistant can do, told by the protocol's own client over the sandbox."""
 
 from collections.abc import AsyncIterator
+from importlib.util import find_spec
 from typing import Any
 
 import httpx
 import pytest
-
-pytest.importorskip("mcp", reason="needs the extra mcp")
-
-import mcp
 from attrs import frozen
 
 from cloudplatform_async import AsyncClient, ConfigurationError, RetryPolicy
-from cloudplatform_async.mcp.server import build_server
 from cloudplatform_async.sandbox import Sandbox
 from tests.connections.servers import Peer, Server
 
-pytestmark = pytest.mark.anyio
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.skipif(find_spec("mcp") is None, reason="needs the extra mcp"),
+]
 
 ONCE = RetryPolicy(max_retries=0)
 READING = [
@@ -37,12 +36,21 @@ async def diagnose() -> dict[str, Any]:
     return {"problems": []}
 
 
+def speaking(client: AsyncClient, **options: Any) -> Any:
+    """The protocol's client, connected to a server of this one."""
+    import mcp
+
+    from cloudplatform_async.mcp.server import build_server
+
+    return mcp.Client(build_server(client, **options))
+
+
 @frozen
 class Assistant:
     """The protocol's client, and the sandbox at the other end."""
 
     sandbox: Sandbox
-    tools: mcp.Client
+    tools: Any
 
     async def call(self, tool: str, **arguments: object) -> dict[str, Any]:
         """Call a tool that must succeed."""
@@ -66,7 +74,7 @@ async def assistant() -> AsyncIterator[Assistant]:
         AsyncClient(
             base_url=sandbox.base_url, api_key=sandbox.api_key, retries=RetryPolicy(max_retries=0)
         ) as client,
-        mcp.Client(build_server(client, allow_writes=True, diagnose=diagnose)) as tools,
+        speaking(client, allow_writes=True, diagnose=diagnose) as tools,
     ):
         yield Assistant(sandbox, tools)
 
@@ -89,7 +97,7 @@ async def names(**options: Any) -> list[str]:
     transport = httpx.MockTransport(lambda _: httpx.Response(500))
     async with (
         AsyncClient(api_key="key", transport=transport) as client,
-        mcp.Client(build_server(client, diagnose=diagnose, **options)) as tools,
+        speaking(client, diagnose=diagnose, **options) as tools,
     ):
         return [tool.name for tool in (await tools.list_tools()).tools]
 
@@ -221,7 +229,7 @@ async def test_without_permission_no_write_reaches_the_platform() -> None:
     with Server(count) as server:
         async with (
             AsyncClient(base_url=f"{server.url}/v1", api_key="key") as client,
-            mcp.Client(build_server(client, diagnose=diagnose)) as tools,
+            speaking(client, diagnose=diagnose) as tools,
         ):
             for name in (*WRITING, "projects_delete"):
                 result = await tools.call_tool(name, arguments_for(name))

@@ -64,6 +64,7 @@ async def test_a_refresh_is_an_info(sandbox: Sandbox, caplog: pytest.LogCaptureF
     assert [text[:29] for text in texts] == ["the access token was replaced"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("level", "lines"), [("debug", 1), ("info", 0), ("", 0)])
 def test_an_environment_variable_shows_lines_for_a_quick_look(level: str, lines: int) -> None:
     """``CLOUD_LOG=debug`` needs no line of code."""

@@ -405,6 +405,7 @@ def test_what_was_not_delivered_is_delivered_after_a_restart(tmp_path, hooks: En
     assert again.signed_by(webhook["secret"])
 
 
+@pytest.mark.slow
 def test_a_program_ends_with_deliveries_under_way() -> None:
     """Nothing is printed and nobody waited for."""
     script = """

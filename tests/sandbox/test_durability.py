@@ -175,6 +175,7 @@ def test_a_given_project_that_is_none_is_refused(mine: list[dict[str, object]]) 
         Sandbox(projects=mine)
 
 
+@pytest.mark.slow
 def test_a_sandbox_without_its_extra_names_it() -> None:
     """The error of a bare install says what to install."""
     script = (

@@ -20,6 +20,7 @@ pytestmark = pytest.mark.anyio
 RUN, WEBHOOK, DELIVERY = (f"{prefix}_0123456789abcdef" for prefix in ("run", "whk", "dlv"))
 
 
+@pytest.mark.slow
 async def test_the_document_is_valid_openapi(sandbox: Sandbox, api: httpx.AsyncClient) -> None:
     """It is served without credentials, at the root."""
     url = httpx.URL(sandbox.base_url).join("/openapi.json")
@@ -174,6 +175,7 @@ def test_the_python_samples_run(document: dict[str, Any], served, monkeypatch: p
                 assert [request.status < 300 for request in list(sandbox.requests)[before:]] == [True]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 def test_the_curl_samples_run(document: dict[str, Any], served) -> None:
     """Each as it stands, in a plain shell."""

@@ -244,6 +244,7 @@ def test_serve_forever_waits_while_it_is_served(monkeypatch: pytest.MonkeyPatch)
     assert (waiting, sandbox._server) == ([True, True], None)
 
 
+@pytest.mark.slow
 def test_a_client_that_breaks_http_leaves_no_trace_on_stderr() -> None:
     """A library does not print."""
     script = (
