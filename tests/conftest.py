@@ -31,7 +31,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run every row of a table on asyncio; on trio and over the blocking client only one in the quick tier."""
+    """Run each row of a table on asyncio; in the quick tier one on trio, and one over the blocking client."""
     seen: set[tuple[str, object]] = set()
     for item in items:
         if not isinstance(item, pytest.Function) or (way := _other_way(item)) is None:

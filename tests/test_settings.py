@@ -216,12 +216,13 @@ DURATIONS += [(PoolLimits, "keepalive_expiry")]
 WRONG = [-1, -0.001, math.nan, math.inf, -math.inf, "5", b"5", True, [], 10**400, -(10**5000)]
 
 
-@pytest.mark.parametrize("value", WRONG, ids=[f"wrong {place}" for place in range(len(WRONG))])
 @pytest.mark.parametrize(("kind", "name"), DURATIONS)
-def test_what_is_no_duration_is_refused(kind: Any, name: str, value: Any) -> None:
+def test_what_is_no_duration_is_refused(kind: Any, name: str) -> None:
     """The message names the option."""
-    with pytest.raises(ConfigurationError, match=rf"{kind.__name__}\.{name} must be a number of seconds"):
-        kind(**{name: value})
+    message = rf"{kind.__name__}\.{name} must be a number of seconds"
+    for value in WRONG:
+        with pytest.raises(ConfigurationError, match=message):
+            kind(**{name: value})
 
 
 @pytest.mark.parametrize(("kind", "name"), DURATIONS)
