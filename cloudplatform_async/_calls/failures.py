@@ -2,6 +2,7 @@
 
 import ssl
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import httpx
 
@@ -11,11 +12,12 @@ from cloudplatform_async._connections.exceptions import (
     StaleConnectionError,
     TransportClosedError,
 )
+from cloudplatform_async._protocol.calls import Call
 from cloudplatform_async._protocol.rate_limits import exhausted_for
 from cloudplatform_async._protocol.responses import Answer, status_error
 from cloudplatform_async._protocol.retries import Failure, is_transient
 from cloudplatform_async._runtime.clock import Clock
-from cloudplatform_async.errors import APIConnectionError, APITimeoutError
+from cloudplatform_async.errors import APIConnectionError, APITimeoutError, ResponseDecodeError
 
 _NO_CONNECTION = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
 _NOT_SENT = (*_NO_CONNECTION, httpx.PoolTimeout, ClosedBeforeSendingError)
@@ -35,6 +37,15 @@ def refusal(answer: Answer, clock: Clock, secrets: Iterable[str]) -> Failure:
     if error.status_code == 429 and error.retry_after is None:
         error.retry_after = exhausted_for(answer.headers, now)
     return Failure(error, transient=is_transient(error))
+
+
+def tell_of_answer(error: ResponseDecodeError, call: Call[Any], answer: Answer) -> None:
+    """Write on the error of a success that cannot be read whose answer it was."""
+    error.outcome = "unknown"  # the server did it, and what it said cannot be read
+    error.status_code = answer.status
+    error.request_id = answer.headers.get("x-request-id")
+    error.message = f"{call.method} {call.target.partition('?')[0]}: {error.message}"
+    error.args = (error.message,)
 
 
 def failure_of(error: httpx.TransportError, origin: str) -> Failure:

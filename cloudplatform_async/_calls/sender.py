@@ -12,7 +12,7 @@ import httpx
 from msgspec import Struct
 from msgspec.structs import replace
 
-from cloudplatform_async._calls.failures import failure_of, refusal
+from cloudplatform_async._calls.failures import failure_of, refusal, tell_of_answer
 from cloudplatform_async._calls.messages import Messages
 from cloudplatform_async._calls.progress import Progress
 from cloudplatform_async._calls.state import SharedState
@@ -276,11 +276,7 @@ class Sender(Struct, eq=False, kw_only=True):
         try:
             data, meta = call.decode(answer)
         except ResponseDecodeError as error:
-            error.outcome = "unknown"  # the server did it, and what it said cannot be read
-            error.status_code = answer.status
-            error.request_id = answer.headers.get("x-request-id")
-            error.message = f"{call.method} {call.target.partition('?')[0]}: {error.message}"
-            error.args = (error.message,)
+            tell_of_answer(error, call, answer)
             raise
         return APIResponse(
             data=data,

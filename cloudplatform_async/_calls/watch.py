@@ -1,12 +1,11 @@
 """One call as its observers see it: where its time goes, and what it meets."""
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from cloudplatform_async._connections.messages import Origin, RawHeaders
 from cloudplatform_async._protocol.calls import Call, path_template
 from cloudplatform_async._protocol.deprecation import deprecation_of
-from cloudplatform_async._protocol.encoding import OWN_HEADERS
 from cloudplatform_async._protocol.responses import Answer
 from cloudplatform_async._protocol.retries import Failure
 from cloudplatform_async._runtime.clock import Clock
@@ -104,8 +103,7 @@ class Watch:
             server_address=origin.host,
             server_port=origin.port,
         )
-        given = self._dispatch.tell(event)
-        return tuple(_sendable(pair for pairs in given for pair in pairs or ())) if any(given) else ()
+        return self._dispatch.tell(event)
 
     def attempt_finished(
         self,
@@ -192,10 +190,3 @@ class Watch:
 
 def _name(error: BaseException | None) -> str | None:
     return None if error is None else type(error).__name__
-
-
-def _sendable(headers: Iterable[tuple[str, str]]) -> Iterable[tuple[bytes, bytes]]:
-    """Encode what observers want to be sent, without the names that are the client's own."""
-    for name, value in headers:
-        if name.lower() not in OWN_HEADERS and (name + value).isascii() and (name + value).isprintable():
-            yield name.lower().encode(), value.encode()

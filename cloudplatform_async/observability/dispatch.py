@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from cloudplatform_async._protocol.encoding import OWN_HEADERS
 from cloudplatform_async.errors import ConfigurationError
 from cloudplatform_async.observability.events import (
     AttemptFinished,
@@ -82,19 +83,28 @@ class Dispatch:
         """Tell whether an event of this kind is worth making now: for an observer, or for the log."""
         return kind in self.handlers or is_logged(kind)
 
-    def tell(self, event: CallEvent) -> list[Any]:
-        """Log an event, hand it out, and give what the observers return."""
+    def tell(self, event: CallEvent) -> list[tuple[bytes, bytes]]:
+        """Log an event, hand it out, and give the headers that observers want to go with an attempt."""
         log(event)
-        returned: list[Any] = []
+        headers: list[tuple[bytes, bytes]] = []
         for observer, handle in self.handlers.get(type(event), ()):
             try:
-                returned.append(handle(event))
+                given = handle(event)
+                if given and isinstance(event, AttemptStarted):
+                    headers += tuple(_sendable(given))
             # Whoever watches a call must not be able to break it (API contract §8).
             except Exception:  # noqa: BLE001
                 self._say_once(observer, event.handler)
-        return returned
+        return headers
 
     def _say_once(self, observer: object, method: str) -> None:
         if id(observer) not in self._failed:
             self._failed.add(id(observer))
             log_observer(observer, method)
+
+
+def _sendable(headers: Iterable[tuple[str, str]]) -> Iterable[tuple[bytes, bytes]]:
+    """Encode headers, without the names that are the client's own, and what cannot be one."""
+    for name, value in headers:
+        if name.lower() not in OWN_HEADERS and (name + value).isascii() and (name + value).isprintable():
+            yield name.lower().encode(), value.encode()

@@ -138,6 +138,28 @@ async def test_headers_that_an_observer_gives_go_with_the_attempt(
     assert "stolen" not in sent.values()
 
 
+@pytest.mark.parametrize("given", [5, [("x-a", "b"), "x-c"], [("x-a", 1)], {"x-a": "b"}])
+async def test_what_an_observer_gives_that_is_no_headers_is_said_and_not_sent(
+    given: Any, sandbox: Sandbox, recorder: Recorder, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The call and the other observers' headers go on."""
+
+    class Mistaken:
+        def attempt_started(self, _: object) -> Any:
+            return given
+
+    async with AsyncClient(
+        base_url=sandbox.base_url,
+        api_key=sandbox.api_key,
+        transport=sandbox.transport(),
+        observers=[Mistaken(), recorder],
+    ) as client:
+        await client.projects.list()
+    sent = sandbox.requests[-1].headers
+    assert (sent.get("x-a"), sent["x-trace"]) == (None, "attempt-1")
+    assert sum("Mistaken" in record.getMessage() for record in caplog.records) == 1
+
+
 async def test_an_observer_that_raises_changes_nothing_and_is_said_once(
     sandbox: Sandbox, recorder: Recorder, caplog: pytest.LogCaptureFixture
 ) -> None:
