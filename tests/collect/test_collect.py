@@ -25,6 +25,7 @@ from cloudplatform_async.collect import (
     by_pages,
     collect,
     csv,
+    dask,
     local,
     ndjson,
     parquet,
@@ -59,6 +60,12 @@ def target(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 def sink_of(target: Path, chunk_rows: int = 70) -> Sink:
     """The sink for a target, with chunks that end within pages."""
     return SINKS[target.name](target, chunk_rows=chunk_rows)
+
+
+async def test_dask_is_given_a_client_and_no_address() -> None:
+    """Said at once, with what to write instead."""
+    with pytest.raises(TypeError, match=r"distributed.Client\('tcp://…'\).* a str"):
+        dask("tcp://127.0.0.1:8786")
 
 
 async def test_each_row_comes_once(workspace: Sandbox, target: Path) -> None:

@@ -128,8 +128,16 @@ def dask(client: Any) -> DaskExecutor:
     Args:
         client: A ``distributed.Client``, synchronous or asynchronous.
 
+    Raises:
+        TypeError: For anything else, such as a scheduler's address.
+
     Example:
         >>> with distributed.Client("tcp://scheduler:8786") as cluster:  # doctest: +SKIP
         ...     asyncio.run(collect(shards, parquet("out"), dask(cluster)))
     """
+    if not hasattr(client, "subscribe_topic"):
+        kind = type(client).__name__
+        raise TypeError(
+            f"dask() takes a distributed.Client, such as distributed.Client('tcp://…'); this is a {kind}."
+        )
     return DaskExecutor(client)
