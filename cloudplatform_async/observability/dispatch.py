@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from cloudplatform_async._protocol.encoding import OWN_HEADERS
+from cloudplatform_async._protocol.encoding import OWN_HEADERS, checked_headers
 from cloudplatform_async.errors import ConfigurationError
 from cloudplatform_async.observability.events import (
     AttemptFinished,
@@ -104,7 +104,8 @@ class Dispatch:
 
 
 def _sendable(headers: Iterable[tuple[str, str]]) -> Iterable[tuple[bytes, bytes]]:
-    """Encode headers, without the names that are the client's own, and what cannot be one."""
+    """Encode headers, without the names that are the client's own; what cannot be one is a mistake."""
     for name, value in headers:
-        if name.lower() not in OWN_HEADERS and (name + value).isascii() and (name + value).isprintable():
-            yield name.lower().encode(), value.encode()
+        if name.lower() not in OWN_HEADERS:
+            ((sent, text),) = checked_headers({name: value})
+            yield sent.encode(), text.encode()

@@ -45,13 +45,19 @@ def is_logged(kind: type[CallEvent]) -> bool:
 
 
 def log(event: CallEvent) -> None:
-    """Write the line of an event, if there is one; its fields come along as ``extra=``."""
+    """Write the line of an event, if there is one; its fields come along, as by ``extra=``."""
     if not is_logged(type(event)):
         return
     fields = asdict(event)
     status = fields.get("status_code")
     shown = {**fields, "status": "" if status is None else f" {status}"}
-    LOGGER.log(_LEVELS[type(event)], _TEXTS[type(event)], shown, extra=fields)
+    file, line, function, _ = LOGGER.findCaller()
+    record = LOGGER.makeRecord(
+        LOGGER.name, _LEVELS[type(event)], file, line, _TEXTS[type(event)], (shown,), None, function
+    )
+    # What a record factory of the user's has put there stays; `extra=` would raise for the same name.
+    record.__dict__.update((name, value) for name, value in fields.items() if name not in record.__dict__)
+    LOGGER.handle(record)
 
 
 def log_observer(observer: object, method: str) -> None:

@@ -138,7 +138,18 @@ async def test_headers_that_an_observer_gives_go_with_the_attempt(
     assert "stolen" not in sent.values()
 
 
-@pytest.mark.parametrize("given", [5, [("x-a", "b"), "x-c"], [("x-a", 1)], {"x-a": "b"}])
+@pytest.mark.parametrize(
+    "given",
+    [
+        5,
+        [("x-a", "b"), "x-c"],
+        [("x-a", 1)],
+        {"x-a": "b"},
+        [("x-a", "b"), ("x a:", "b")],
+        [("x-a", " b")],
+        [("x-a", "b\r\nx-api-key: stolen")],
+    ],
+)
 async def test_what_an_observer_gives_that_is_no_headers_is_said_and_not_sent(
     given: Any, sandbox: Sandbox, recorder: Recorder, caplog: pytest.LogCaptureFixture
 ) -> None:

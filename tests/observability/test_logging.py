@@ -3,6 +3,7 @@
 import logging
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -89,3 +90,26 @@ asyncio.run(main())
         timeout=60,
     )
     assert done.stderr.count("GET /projects: done 200") == lines
+
+
+async def test_a_record_factory_with_a_name_of_ours_keeps_it_and_breaks_no_call(
+    sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Web backends put their own request id on every record; the other fields are there as ever."""
+
+    def factory(*args: Any, **options: Any) -> logging.LogRecord:
+        record = logging.LogRecord(*args, **options)
+        record.request_id = "of the web request"
+        return record
+
+    before = logging.getLogRecordFactory()
+    logging.setLogRecordFactory(factory)
+    try:
+        caplog.set_level(logging.DEBUG, "cloudplatform_async")
+        async with client_of(sandbox) as client:
+            await client.projects.get("prj_000001")
+    finally:
+        logging.setLogRecordFactory(before)
+    (line,) = [record for record in caplog.records if record.name == "cloudplatform_async"]
+    assert line.__dict__["request_id"] == "of the web request"
+    assert (line.__dict__["group"], line.filename) == ("projects", "logging.py")
