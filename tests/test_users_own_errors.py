@@ -15,6 +15,7 @@ from cloudplatform_async import (
     AsyncClient,
     ClientStateError,
     CloudPlatformError,
+    OAuthClientCredentials,
     OAuthRefreshToken,
     RateLimitError,
     TokenRefreshError,
@@ -177,6 +178,75 @@ async def test_an_error_of_a_users_own_transport_is_signed_by_no_call(kind: type
     assert caught.value is raised
     assert said(raised) == OF_ANOTHER_CALL
     assert len(wire.requests) == 1
+
+
+class Failing:
+    """A store of tokens and a shared limit of the user's own, one of whose methods raises."""
+
+    def __init__(self, method: str, error: CloudPlatformError) -> None:
+        self._method, self._error = method, error
+
+    async def _does(self, method: str) -> None:
+        await checkpoint()
+        if method == self._method:
+            raise self._error
+
+    async def read(self, key: str) -> None:
+        await self._does("read")
+
+    async def claim(self, key: str, owner: str, seconds: float) -> bool:
+        await self._does("claim")
+        return True
+
+    async def save(self, key: str, owner: str, value: bytes) -> None:
+        await self._does("save")
+
+    async def release(self, key: str, owner: str) -> None:
+        await self._does("release")
+
+    async def acquire(self, name: str, most: int) -> tuple[int, float]:
+        await self._does("acquire")
+        return most, 0.0
+
+    async def pause(self, name: str, seconds: float) -> None:
+        await self._does("pause")
+
+
+@pytest.mark.parametrize("method", ["read", "claim", "save", "release"])
+@pytest.mark.parametrize("kind", [RateLimitError, TokenRefreshError, ClientStateError])
+async def test_an_error_of_a_token_store_is_signed_by_no_call(
+    method: str, kind: type[CloudPlatformError]
+) -> None:
+    """Nor taken for the token endpoint's refusal, or for the end of the client whose refresh it was."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if str(request.url) == TOKEN_URL:
+            return httpx.Response(200, json={"access_token": "t", "token_type": "bearer"})
+        return httpx.Response(200, json={"id": "a", "name": "b"})
+
+    oauth = OAuthClientCredentials(TOKEN_URL, "id", "secret", store=Failing(method, theirs(kind)))
+    async with AsyncClient(access_token=oauth, transport=Wire(answer)) as client:
+        with pytest.raises(CloudPlatformError) as caught, anyio.fail_after(5):
+            await client.projects.create(name="n", slug="s")
+    assert (type(caught.value), said(caught.value)) == (kind, OF_ANOTHER_CALL)
+    assert oauth.slot.refusal is None
+
+
+@pytest.mark.parametrize("method", ["acquire", "pause"])
+@pytest.mark.parametrize("kind", [RateLimitError, ClientStateError, APIConnectionError])
+async def test_an_error_of_a_shared_limit_is_signed_by_no_call(
+    method: str, kind: type[CloudPlatformError]
+) -> None:
+    """Nor taken for a refusal of its own: it was raised, and not returned."""
+    raised = theirs(kind)
+    wire = Wire(lambda _: httpx.Response(429, headers={"retry-after": "9"}))
+    limit = Failing(method, raised)
+    async with AsyncClient(api_key="k", transport=wire, shared_limit=limit) as client:
+        with pytest.raises(CloudPlatformError) as caught:
+            await client.projects.create(name="n", slug="s")
+    assert caught.value is raised
+    assert said(raised) == OF_ANOTHER_CALL
+    assert len(wire.requests) == (method == "pause")
 
 
 async def found_elsewhere() -> str:

@@ -11,6 +11,7 @@ from cloudplatform_async._oauth.authentication import Authentication
 from cloudplatform_async._protocol.calls import Call
 from cloudplatform_async._protocol.rate_limits import SharedLimit, shared_name
 from cloudplatform_async._runtime.clock import Clock
+from cloudplatform_async._runtime.raised import of_user
 from cloudplatform_async.credentials import Secret
 from cloudplatform_async.credentials.oauth import OAuthClientCredentials, OAuthRefreshToken
 from cloudplatform_async.errors import RateLimitError
@@ -80,11 +81,11 @@ class SharedTurns:
     async def pause(self, caller: Caller, authentication: Authentication, seconds: float | None) -> None:
         """Have every process wait, where a 429 has named a time."""
         if seconds:
-            await self._limit.pause(await self._name(caller, authentication), seconds)
+            await of_user(self._limit.pause, await self._name(caller, authentication), seconds)
 
     async def _ask(self, name: str, queue: _Queue, caller: Caller) -> None:
         """Reserve turns for the first ones of a queue, and wait until they come."""
-        given, wait = await self._limit.acquire(name, len(queue))
+        given, wait = await of_user(self._limit.acquire, name, len(queue))
         if wait >= caller.remaining:
             raise RateLimitError(
                 f"The shared limit of {caller.call.group!r} is used up for another {wait:.1f} s, "

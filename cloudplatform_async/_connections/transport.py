@@ -18,7 +18,13 @@ from cloudplatform_async._connections.messages import HIGHEST_PORT, Origin, Requ
 from cloudplatform_async._connections.pool import Pool, PooledLease
 from cloudplatform_async._connections.proxies import Proxies
 from cloudplatform_async._connections.tls import TLSSettings
-from cloudplatform_async._runtime.event_loop import running_asyncio_loop
+from cloudplatform_async._runtime.event_loop import (
+    close_in,
+    current_event_loop,
+    has_ended,
+    running_asyncio_loop,
+)
+from cloudplatform_async.errors import ClientStateError
 from cloudplatform_async.settings import PoolLimits, Timeouts
 
 _SHORTEST = 1e-6  # seconds: httpx takes zero for a timeout
@@ -31,7 +37,8 @@ class PooledTransport(httpx.AsyncBaseTransport):
     through a proxy, without httptools, and for as long as anybody has replaced a part of httpx or httpcore
     (respx, pytest-httpx, vcrpy, OpenTelemetry), it travels on a connection of httpx, so that mocks,
     recorders and tracers see the traffic. Requests wait in a fair queue, the connection used last is used
-    first, and one whose request was interrupted is closed, never used again.
+    first, and one whose request was interrupted is closed, never used again. Where its event loop has
+    ended, it starts afresh on the next one.
 
     A request's ``extensions`` may hold ``timeout`` (seconds for ``connect``, ``read``, ``write`` and
     ``pool``; ``pool`` bounds the wait in the queue).
@@ -65,6 +72,7 @@ class PooledTransport(httpx.AsyncBaseTransport):
         self.pool: Pool = Pool(limits, self._route, self._connect)
         self._has_parser = sys.implementation.name == "cpython" and find_spec("httptools") is not None
         self._patches = _Patches()
+        self._loop: object = None  # of the last request that came by `handle_async_request`
         # Loads httpcore and, where it may be wanted, the native connection: now, and not while calls wait.
         import_module("cloudplatform_async._connections.httpx_connection")
         if self._has_parser and "asyncio" in sys.modules:
@@ -84,12 +92,15 @@ class PooledTransport(httpx.AsyncBaseTransport):
         """Send one request; the response's stream gives the raw bytes, still compressed.
 
         Raises:
+            cloudplatform_async.ClientStateError: It belongs to another event loop, which still runs.
             StaleConnectionError: A kept connection broke before the answer's header was there.
             httpx.PoolTimeout: No connection came free in time; nothing was sent.
             httpx.TransportError: Any other failure of the network, or of a transport that is closed.
         """
         lease: PooledLease | None = None
         body: _Body | None = None
+        if current_event_loop() is not self._loop:
+            await self._move()
         try:
             message = _message(request)
             lease = await self.pool.acquire(message.timeouts.pool)
@@ -105,7 +116,20 @@ class PooledTransport(httpx.AsyncBaseTransport):
 
     async def aclose(self) -> None:
         """Close all connections at once; requests in flight or queued end with ``httpx.CloseError``."""
-        await self.pool.aclose()
+        if self._loop is None:
+            await self.pool.aclose()
+        else:
+            await close_in(self._loop, self.pool.aclose, self.pool.abandon)
+
+    async def _move(self) -> None:
+        """Begin anew where the last event loop has ended, behind a wrapper and in plain httpx as in a client."""
+        before, loop = self._loop, current_event_loop()
+        if before is not None and not has_ended(before):
+            raise ClientStateError("This transport belongs to another event loop; make one for each.")
+        self._loop = loop
+        if before is not None:
+            left = self.pool.renew()
+            await close_in(before, left.aclose, left.abandon)
 
     def _route(self, origin: Origin) -> Route:
         proxy = self._proxies.find(origin) if self._proxies.are_there else None

@@ -12,6 +12,7 @@ from cloudplatform_async._protocol.decoding.native import UNDECODABLE
 from cloudplatform_async._protocol.token_answers import Grant
 from cloudplatform_async._protocol.tokens import Instant, Phase, phase, read_token
 from cloudplatform_async._runtime.clock import CLOCK
+from cloudplatform_async._runtime.raised import of_user
 from cloudplatform_async.credentials import OAuth, OAuthRefreshToken, Secret, SecretBytes
 from cloudplatform_async.credentials.secrets import SecretStruct, is_sendable
 from cloudplatform_async.credentials.token_slot import AccessToken, Expiry
@@ -42,8 +43,8 @@ async def shared_grant(
         TokenRefreshError: It was this process's turn to ask, and the endpoint gave none.
     """
     key, owner = _key(oauth), uuid4().hex
-    while (adopted := _adopted(oauth, await store.read(key))) is None:
-        if await store.claim(key, owner, _LEASE):
+    while (adopted := _adopted(oauth, await of_user(store.read, key))) is None:
+        if await of_user(store.claim, key, owner, _LEASE):
             return await _claimed(oauth, store, (key, owner), ask)
         await CLOCK.get().sleep(_POLL)
     return adopted, False
@@ -54,15 +55,15 @@ async def _claimed(
 ) -> tuple[Grant, bool]:
     """Look again, for another may have saved one just before; else ask, with the newest refresh token."""
     try:
-        if (adopted := _adopted(oauth, await store.read(claim[0]))) is not None:
+        if (adopted := _adopted(oauth, await of_user(store.read, claim[0]))) is not None:
             return adopted, False
         grant = await ask()
         with anyio.move_on_after(_SHIELD, shield=True):
-            await store.save(*claim, _value(oauth, grant))
+            await of_user(store.save, *claim, _value(oauth, grant))
         return grant, True
     finally:
         with anyio.move_on_after(_SHIELD, shield=True):
-            await store.release(*claim)
+            await of_user(store.release, *claim)
 
 
 def _adopted(oauth: OAuth, value: bytes | None) -> Grant | None:

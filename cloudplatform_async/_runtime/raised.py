@@ -1,10 +1,13 @@
 """What the user's own functions raise: carried past whatever handles our errors, and one object a waiter."""
 
-from typing import TypeVar
+from collections.abc import Awaitable, Callable
+from typing import ParamSpec, TypeVar
 
 from cloudplatform_async.errors import CloudPlatformError
 
 E = TypeVar("E", bound=BaseException)
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class RaisedByUser(Exception):  # noqa: N818 - not an error itself: it never leaves the package
@@ -17,6 +20,18 @@ class RaisedByUser(Exception):  # noqa: N818 - not an error itself: it never lea
     def __init__(self, error: CloudPlatformError) -> None:
         super().__init__(error)
         self.error = error
+
+
+async def of_user(function: Callable[P, Awaitable[T]], *args: P.args, **options: P.kwargs) -> T:
+    """Await a user's function, such as the method of a store that is theirs.
+
+    Raises:
+        RaisedByUser: Round one of our errors; any other passes as it is.
+    """
+    try:
+        return await function(*args, **options)
+    except CloudPlatformError as error:
+        raise RaisedByUser(error) from None
 
 
 def another(error: BaseException) -> BaseException:

@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import anyio
+import anyio.to_thread
+import httpx
 import pytest
 import trio
 
@@ -61,6 +63,69 @@ def test_several_runs_share_a_client(run: Run, tls: bool, transport_class: type[
             run(calls)
         assert server.peak <= 6
         run(client.aclose)
+        anyio.run(server.has_peers, 0)
+    gc.collect()
+
+
+class Wrapper(httpx.AsyncBaseTransport):
+    """A middleware of the user's own round the pool."""
+
+    def __init__(self) -> None:
+        self._inner = PooledTransport()
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        return await self._inner.handle_async_request(request)
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+
+class Subclass(PooledTransport):
+    """The same, as a subclass of it."""
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        return await super().handle_async_request(request)
+
+
+@runs
+@pytest.mark.parametrize("transport_class", [Wrapper, Subclass])
+def test_several_runs_share_a_client_with_a_transport_of_the_users_own(
+    run: Run, transport_class: type[httpx.AsyncBaseTransport]
+) -> None:
+    """A middleware loses no promise of the pool that it stands before."""
+    with Server(OK) as server:
+        client = AsyncClient(base_url=f"{server.url}/v1", api_key="k", transport=transport_class())
+
+        async def calls() -> None:
+            async with anyio.create_task_group() as tasks:
+                for _ in range(3):
+                    tasks.start_soon(client.projects.get, "prj")
+
+        for _ in range(3):
+            run(calls)
+        run(client.aclose)
+        anyio.run(server.has_peers, 0)
+    gc.collect()
+
+
+def test_a_transport_in_plain_httpx_starts_afresh_too() -> None:
+    """In scripts with several `asyncio.run`; while its loop runs, another is refused."""
+    with Server(OK) as server:
+        transport = PooledTransport()
+
+        async def ask() -> None:
+            request = httpx.Request("GET", f"{server.url}/v1/projects/prj")
+            await (await transport.handle_async_request(request)).aread()
+
+        async def ask_in_another() -> None:
+            await ask()
+            with pytest.raises(ClientStateError):
+                await anyio.to_thread.run_sync(asyncio.run, ask())
+
+        asyncio.run(ask())
+        trio.run(ask)
+        asyncio.run(ask_in_another())
+        asyncio.run(transport.aclose())
         anyio.run(server.has_peers, 0)
     gc.collect()
 
