@@ -166,6 +166,8 @@ class AsyncClient(AnyEndpoint):
     async def lifespan(self, app: object) -> AsyncGenerator[None]:
         """Open the client with a Starlette or FastAPI application, and close it with it.
 
+        An application may be started again, as tests do with each ``TestClient``: so is the client.
+
         Args:
             app: The application, which is not looked at.
 
@@ -173,6 +175,8 @@ class AsyncClient(AnyEndpoint):
             >>> app = FastAPI(lifespan=client.lifespan)  # doctest: +SKIP
         """
         del app
+        if self._owner is None:
+            self._sender.state.reopen()
         async with self:
             yield
 

@@ -4,7 +4,9 @@ import asyncio
 import copy
 import gc
 import pickle
+from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 import anyio
 import anyio.lowlevel
@@ -98,6 +100,23 @@ async def test_a_view_closes_nothing() -> None:
         await client.projects.list()
         assert wire.closed == 0
     assert (wire.closed, len(wire.requests)) == (1, 2)
+
+
+@pytest.mark.parametrize("run", [asyncio.run, lambda main: trio.run(lambda: main)], ids=["asyncio", "trio"])
+def test_an_application_that_is_started_again_opens_its_client_again(run: Callable[[Any], None]) -> None:
+    """As tests do with one application and a ``TestClient`` each; between two runs it is closed."""
+    with Sandbox(projects=1) as sandbox:
+        client = AsyncClient(base_url=sandbox.base_url, api_key=sandbox.api_key)
+
+        async def application() -> None:
+            async with client.lifespan(None), client.with_options(timeout=5).lifespan(None):
+                assert (await client.projects.get("prj_000001")).id == "prj_000001"
+            with pytest.raises(ClientStateError, match="closed"):
+                await client.projects.get("prj_000001")
+            assert client.statistics().connections == 0
+
+        for _ in range(3):
+            run(application())
 
 
 @anyio_test

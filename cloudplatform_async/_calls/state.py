@@ -159,6 +159,12 @@ class SharedState(Struct, eq=False, kw_only=True):
         self.scopes.add(scope)
         return scope
 
+    def reopen(self) -> None:
+        """Begin anew after a close, with what was learnt so far; does nothing while it is open."""
+        if self.closed:
+            self.closed, self._loop = False, None
+            self.connections.renew()
+
     async def aclose(self) -> None:
         """End calls and background tasks, then the connections; a second time does nothing."""
         if self.closed:

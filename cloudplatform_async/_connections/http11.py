@@ -38,8 +38,8 @@ class ResponseReader:
     """
 
     __slots__ = (
-        "_body_size", "_header_size", "_headers", "_informational", "_is_head", "_is_surplus", "_parser",
-        "_size", "chunks", "is_complete", "is_reusable", "response",
+        "_before", "_body_size", "_header_size", "_headers", "_informational", "_is_head", "_is_surplus",
+        "_parser", "_size", "chunks", "is_complete", "is_reusable", "response",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -52,6 +52,7 @@ class ResponseReader:
         self.response: Response | None = None
         self.chunks: list[bytes] = []
         self.is_complete = self.is_reusable = self._is_surplus = False
+        self._before = b""
         self._is_head = method == b"HEAD"
         self._headers: list[tuple[bytes, bytes]] = []
         self._header_size = self._body_size = self._size = self._informational = 0
@@ -66,6 +67,10 @@ class ResponseReader:
         Raises:
             httpx.RemoteProtocolError: It is not valid HTTP, or more headers than anybody needs.
         """
+        was_complete = self.is_complete
+        if was_complete:
+            self.is_reusable = False
+            return
         self._size += len(data)
         try:
             self._parser.feed_data(data)
@@ -76,8 +81,21 @@ class ResponseReader:
                 self.is_reusable = False
                 return
             raise _malformed(error) from None
-        if not self.is_complete and self._size > _MOST_HEADER_BYTES + _FRAMING * self._body_size:
+        if self.is_complete:
+            if self.is_reusable and data[-1] in b"\r\n":  # which llhttp skips in silence
+                self.is_reusable = self._ends_as_it_should(data)
+            return
+        self._before = (self._before + data[-4:])[-4:]
+        if self._size > _MOST_HEADER_BYTES + _FRAMING * self._body_size:
             raise _malformed("Its headers do not end.")
+
+    def _ends_as_it_should(self, data: bytes) -> bool:
+        """Tell whether no line breaks stand behind an answer; where that cannot be told, they may."""
+        if self._body_size and not self._has_header(b"transfer-encoding"):
+            last = self.chunks[-1]
+            return data == last or (data.endswith(last) and bool(last.strip(b"\r\n")))
+        end = self._before + data
+        return end[len(end.rstrip(b"\r\n")) :] == b"\r\n\r\n"
 
     def end(self) -> None:
         """Take in that the peer has closed the connection.
@@ -90,7 +108,10 @@ class ResponseReader:
         self.is_complete = True
 
     def _ends_with_connection(self) -> bool:
-        return not any(name.lower() in (b"content-length", b"transfer-encoding") for name, _ in self._headers)
+        return not self._has_header(b"content-length", b"transfer-encoding")
+
+    def _has_header(self, *names: bytes) -> bool:
+        return any(name.lower() in names for name, _ in self._headers)
 
     # What httptools calls; an exception here comes out of `feed` as a malformed answer.
 

@@ -84,13 +84,13 @@ class Pool(Connections):
     def __init__(
         self, limits: PoolLimits, route: Callable[[Origin], Route], connect: Callable[[Route], Connection]
     ) -> None:
-        self.is_closed: bool = False
         self._limits = limits
         self._route = route
         self._connect = connect
         self._begin()
 
     def _begin(self) -> None:
+        self.is_closed: bool = False
         self._permits = Permits(self._limits.max_connections)
         self._idle = IdleConnections()
         self._busy: set[Connection] = set()

@@ -122,7 +122,7 @@ class PooledTransport(httpx.AsyncBaseTransport):
             await close_in(self._loop, self.pool.aclose, self.pool.abandon)
 
     async def _move(self) -> None:
-        """Begin anew where the last event loop has ended, behind a wrapper and in plain httpx as in a client."""
+        """Begin anew where the last event loop has ended, as a client does that has the pool itself."""
         before, loop = self._loop, current_event_loop()
         if before is not None and not has_ended(before):
             raise ClientStateError("This transport belongs to another event loop; make one for each.")

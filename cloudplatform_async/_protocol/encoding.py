@@ -287,4 +287,4 @@ def whole_number(name: str, value: object, *, least: int) -> int:
     """
     if not isinstance(value, int) or isinstance(value, bool) or value < least:
         raise InvalidRequestError(f"`{name}` must be a whole number from {least} up, not {shown(value)}.")
-    return value
+    return int.__int__(value)  # a subclass may show something else

@@ -26,6 +26,15 @@ READABLE = {
     "of HTTP/1.0": (b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nok", "GET", 200, b"ok", False),
     "with more behind it": (HEAD + b"ok" + HEAD + b"ok", "GET", 200, b"ok", False),
     "with nonsense behind it": (HEAD + b"ok\x00\x01", "GET", 200, b"ok", False),
+    "that ends with line breaks": (
+        b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nok\r\n\r\n", "GET", 200, b"ok\r\n\r\n", True,
+    ),
+    "with a line break behind it": (HEAD + b"ok\r\n", "GET", 200, b"ok", False),
+    "with a line feed behind one of its own": (HEAD + b"o\n\n", "GET", 200, b"o\n", False),
+    "with a line break behind its chunks": (
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n\r\n", "GET", 200, b"ok", False,
+    ),
+    "with a line break behind no content": (b"HTTP/1.1 204 No Content\r\n\r\n\r\n", "GET", 204, b"", False),
 }  # fmt: skip
 
 

@@ -26,6 +26,7 @@ STRAYS = {
     "a 404": b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",
     "a 408": TIMEOUT,
     "one byte": b"H",
+    "a line break": b"\r\n",
     "half an answer": project("EVIL")[:20],
     "nonsense": b"\x00\x01\x02",
 }

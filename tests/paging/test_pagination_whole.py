@@ -104,6 +104,11 @@ WHOLE: dict[str, tuple[list[list[str]], Saying, int]] = {
         meta(next_cursor=None, page=..., limit=100, total=250),
         3,
     ),
+    "a total beside a null cursor, on full pages": (
+        cut(250),
+        meta(next_cursor=None, limit=100, total=250),
+        3,
+    ),
     "has_more alone": (cut(250), meta(has_more=...), 3),
     "has_more under pagination": (
         cut(250),

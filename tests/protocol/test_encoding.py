@@ -593,6 +593,12 @@ def test_a_subclass_of_text_may_be_an_id_a_name_and_a_header() -> None:
     assert (name, value, type(name), type(value)) == ("x-a", "b", str, str)
 
 
+def test_a_subclass_of_int_may_be_a_count() -> None:
+    """It stands in queries and checkpoints as the number that it is."""
+    size = whole_number("page_size", Count(3), least=1)
+    assert (size, type(size)) == (3, int)
+
+
 @pytest.mark.parametrize("value", [Ratio("nan"), Amount("Infinity"), Stamp(2026, 1, 2)])
 def test_a_subclass_is_held_to_the_rules_of_its_type(value: Any) -> None:
     """Not finite, or without a time zone."""

@@ -141,7 +141,7 @@ def next_position(
         return None if facts.has_more is False else Position(cursor=facts.cursor)
     if facts.link:
         return Position(link=facts.link)
-    number = _number(asked, facts)
+    number = _number(asked, facts, limit)
     if number is None:
         if facts.has_more:
             raise PaginationError("The server says that more follows, and does not say where.")
@@ -154,16 +154,22 @@ def next_position(
     return Position(page=number + 1) if _goes_on(number, facts, size, seen) else None
 
 
-def _number(asked: Position, facts: PageFacts) -> int | None:
+def _number(asked: Position, facts: PageFacts, limit: int | None) -> int | None:
     """Tell the number of a page, where the list may go on by numbers."""
     says_more = facts.total is not None or facts.has_more
     if asked.cursor is not None or (asked.link is not None and not says_more):
         return None
     if facts.page is not None or asked.link is not None:
         return facts.page
-    if not says_more or (facts.has_cursors and asked.page is None):
+    if not says_more or (facts.has_cursors and asked.page is None and not _is_cut(facts, limit)):
         return None
     return asked.page or 1
+
+
+def _is_cut(facts: PageFacts, limit: int | None) -> bool:
+    """Tell whether a full page ends at its size alone: a null cursor beside a larger total is no cursor's."""
+    size = facts.limit or limit
+    return facts.has_more is None and facts.total is not None and size is not None and facts.count >= size
 
 
 def _items_before(number: int, facts: PageFacts, limit: int | None) -> int:
