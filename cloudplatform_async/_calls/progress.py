@@ -88,6 +88,11 @@ class Progress(Struct, eq=False, kw_only=True):
         """The error of the last attempt that failed."""
         return self.failures[-1].error if self.failures else None
 
+    def enter(self, part: str) -> None:
+        """Tell that another part of the call begins, where somebody looks."""
+        if self.watch is not None:
+            self.watch.enter(part)
+
     def begin_attempt(self, lease: Lease) -> None:
         """Take in that a request is about to be sent."""
         self.departed = self.clock.monotonic()

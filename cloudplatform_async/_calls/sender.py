@@ -150,6 +150,7 @@ class Sender(Struct, eq=False, kw_only=True):
             return last
         try:
             if self.state.shared_turns is not None:
+                progress.enter("rate_limit")
                 await self.state.shared_turns.enter(progress, self.authentication)
             outcome = await self._sent(progress)
         except RateLimitError as error:  # the gate's: the server itself was not asked
@@ -196,6 +197,7 @@ class Sender(Struct, eq=False, kw_only=True):
             if watch is not None:
                 watch.enter("rate_limit")
             if await gate.enter(progress):  # they may have changed meanwhile
+                progress.enter("token")
                 credentials = await self.authentication.headers(scope)
         if self.authentication.refreshes and (seconds := self.authentication.news()) is not None:
             self._watch(progress).token_refreshed(seconds)
@@ -263,6 +265,7 @@ class Sender(Struct, eq=False, kw_only=True):
                 await self.state.shared_turns.pause(progress, self.authentication, seconds)
         if outcome.error.status_code != 401 or progress.renewed:
             return outcome
+        progress.enter("token")
         progress.renewed = await self.authentication.renew(credentials)
         return replace(outcome, immediate=progress.renewed)
 

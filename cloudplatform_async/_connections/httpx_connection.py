@@ -179,7 +179,7 @@ class HttpxConnection(Connection):
         elif status in _REFUSALS:
             named = ProxyRefusalError(f"The {name} answered {status}.")
         else:
-            named = httpx.ProxyError(f"The {name}: {error}")
+            named = httpx.ProxyError(f"The {name}: {str(error) or type(error).__name__}")
         named.__cause__ = error.__cause__
         return named
 

@@ -1,6 +1,7 @@
 """Decides which proxy, if any, a request goes through (API contract §8)."""
 
 import re
+from fnmatch import fnmatchcase
 from importlib.util import find_spec
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from urllib.request import getproxies
@@ -73,6 +74,8 @@ def _names(entry: str, origin: Origin) -> bool:
         entry, port = _split(entry)
         if port not in (None, origin.port):
             return False
+    if "*" in entry[1:]:  # 10.1.2.*, as Windows and Java have it
+        return fnmatchcase(origin.host.lower(), entry)
     if (address := _address(origin.host)) is not None:
         return _holds(entry, address)
     name = entry.removeprefix("*").strip(".")
@@ -88,7 +91,7 @@ def _split(entry: str) -> tuple[str, int | None]:
 
 def _holds(entry: str, address: IPv4Address | IPv6Address) -> bool:
     try:
-        return address in ip_network(entry, strict=False)
+        return address == _address(entry) or address in ip_network(entry, strict=False)
     except ValueError:
         return False
 

@@ -1,11 +1,12 @@
 """Where the time of a slow call went is where the server took it: never less than it took."""
 
 from collections.abc import AsyncIterator, Mapping
+from urllib.parse import urlsplit
 
 import anyio
 import pytest
 
-from cloudplatform_async import AsyncClient, PoolLimits
+from cloudplatform_async import AsyncClient, OAuthClientCredentials, PoolLimits
 from cloudplatform_async.observability import CallFinished
 from cloudplatform_async.sandbox import Sandbox
 from tests.observability.watching import Recorder
@@ -83,3 +84,33 @@ async def test_a_new_connection_is_connected_to(watched: Watched) -> None:
     first, *_ = [each for each in watched.recorder.events if isinstance(each, CallFinished)]
     assert first.breakdown["connect"] > 0
     assert (await watched.parts())["connect"] == 0
+
+
+async def test_a_refresh_after_a_401_is_waited_for_as_a_token(watched: Watched) -> None:
+    """As the first token is, and not as a part of the answer that was refused."""
+    sandbox, recorder = watched.sandbox, Recorder()
+    grant = OAuthClientCredentials(sandbox.token_url, sandbox.client_id, sandbox.client_secret)
+    async with AsyncClient(base_url=sandbox.base_url, access_token=grant, observers=[recorder]) as client:
+        await client.projects.get("prj_000001")
+        sandbox.faults.add(status=401, path="/v1/projects/*", times=1)
+        sandbox.faults.add(delay=TAKEN, path=urlsplit(sandbox.token_url).path, times=1)
+        parts = await Watched(sandbox, client, recorder).parts()
+    assert parts["token"] >= TAKEN
+
+
+async def test_a_shared_limit_is_waited_for_as_a_limit(watched: Watched) -> None:
+    """Whoever keeps it."""
+
+    class Limit:
+        async def acquire(self, name: str, most: int) -> tuple[int, float]:
+            return most, TAKEN
+
+        async def pause(self, name: str, seconds: float) -> None:
+            """Never asked for."""
+
+    sandbox, recorder = watched.sandbox, Recorder()
+    async with AsyncClient(
+        base_url=sandbox.base_url, api_key=sandbox.api_key, observers=[recorder], shared_limit=Limit()
+    ) as client:
+        parts = await Watched(sandbox, client, recorder).parts()
+    assert parts["rate_limit"] >= TAKEN
