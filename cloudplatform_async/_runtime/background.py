@@ -74,7 +74,8 @@ class Background:
     async def set_out(self) -> None:
         """Let jobs that were just started send their requests, on connections that are open.
 
-        Else they would wait for a pause of whoever started them, who may work on without one.
+        Else they would wait for a pause of whoever started them, who may work on without one. A number of
+        turns, and no condition: a job may as well wait for a connection, at the gate, or for a token.
         """
         give_way = checkpoint if running_asyncio_loop() is None else _next_turn()
         for _ in range(_TURNS_TO_SEND):

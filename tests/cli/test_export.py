@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from cloudplatform_async.sandbox import Sandbox
+from tests.tiers import slow
 
 Run = Callable[..., tuple[int, str, str]]
 KINDS = ["ndjson", "csv", "sqlite", "parquet"]
@@ -38,7 +39,7 @@ def ids_in(file: Path) -> list[str]:
     return [row[0] for row in rows]
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=["ndjson", "parquet", *slow("csv", "sqlite")])
 def file(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """A target of each format."""
     return tmp_path / "out" / f"projects.{request.param}"

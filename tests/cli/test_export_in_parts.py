@@ -14,13 +14,14 @@ from cloudplatform_async.cli.session.profiles import Profile, set_profile
 from cloudplatform_async.cli.session.secrets import save
 from cloudplatform_async.sandbox import Sandbox
 from tests.collect.targets import bytes_of, ids_of, project_ids, rows_of
+from tests.tiers import slow
 
 Run = Callable[..., tuple[int, str, str]]
 HERE = ["--processes", "0"]
 KEY = "cp_live_CANARY"
 
 
-@pytest.fixture(params=["ndjson", "csv", "parquet", "db"])
+@pytest.fixture(params=["csv", *slow("ndjson", "parquet", "db")])
 def target(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """A target of each format."""
     return tmp_path / "out" / f"projects.{request.param}"
@@ -284,6 +285,7 @@ def test_the_sandbox_serves_a_job(run: Run, tmp_path: Path) -> None:
     assert ids_of(tmp_path / "p.csv") == project_ids(50)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_keyring")
 @pytest.mark.parametrize("named", [[], ["--by-credentials", "team-a"]])
 def test_credentials_that_no_worker_knows_are_refused(

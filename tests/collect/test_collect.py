@@ -36,6 +36,7 @@ from cloudplatform_async.collect.sinks import FileSink
 from cloudplatform_async.collect.state import ShardState
 from cloudplatform_async.sandbox import Sandbox
 from tests.collect.targets import bytes_of, ids_of, project_ids, rows_of
+from tests.tiers import slow
 
 pytestmark = pytest.mark.anyio
 
@@ -49,7 +50,7 @@ SINKS: dict[str, Callable[..., Sink]] = {
 }
 
 
-@pytest.fixture(params=SINKS)
+@pytest.fixture(params=["out-ndjson", "out.db", *slow("out-csv", "out-parquet")])
 def target(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """A target of each kind."""
     if request.param == "out-parquet":

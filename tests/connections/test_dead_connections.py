@@ -5,6 +5,7 @@ import pytest
 
 from cloudplatform_async import AsyncClient, RetryPolicy, Timeouts
 from tests.connections.servers import Peer, Server, Transport, everywhere
+from tests.tiers import slow
 
 pytestmark = [pytest.mark.anyio, everywhere]
 
@@ -34,14 +35,14 @@ class Network:
         self.dead = set(server.peers)
 
 
-@pytest.mark.parametrize("idle", [1, 3, 5, 10])
+@pytest.mark.parametrize("idle", [1, 10, *slow(3, 5)])
 @pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_one_attempt_at_most_is_lost_on_old_connections(
     transport_class: type[Transport], idle: int, method: str
 ) -> None:
     """However many there are: after the first silence the next attempt goes over a fresh one."""
     network = Network(idle)
-    timeout = Timeouts(total=20, read=0.05)
+    timeout = Timeouts(total=20, read=0.15)
     with Server(network) as server:
         async with AsyncClient(
             base_url=f"{server.url}/v1",

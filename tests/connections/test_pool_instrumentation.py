@@ -124,6 +124,7 @@ def test_the_authorities_of_the_environment_take_the_place_of_the_usual_ones(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """An empty SSL_CERT_DIR trusts nobody, unless the environment is not to be followed."""
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
     monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
     assert TLSSettings(True, trust_env=True).context.get_ca_certs() == []
     assert TLSSettings(True, trust_env=False).context.get_ca_certs() != []

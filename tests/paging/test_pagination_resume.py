@@ -253,10 +253,8 @@ async def test_an_error_of_the_users_own_function_passes_and_the_walk_goes_on(
 
 @AHEAD
 @pytest.mark.parametrize("paging", PAGINGS)
-@pytest.mark.parametrize("pause", range(6))
-async def test_two_tasks_that_share_a_walk_get_each_item_once(paging: Paging, ahead: int, pause: int) -> None:
+async def test_two_tasks_that_share_a_walk_get_each_item_once(paging: Paging, ahead: int) -> None:
     """Whichever of them turns a page, and wherever the other is meanwhile."""
-    listing = Listing(names(30), paging, limit=5)
     ids: list[str] = []
 
     async def work(walk: Paginator[Project], pause: int) -> None:
@@ -269,9 +267,11 @@ async def test_two_tasks_that_share_a_walk_get_each_item_once(paging: Paging, ah
                 return
             await anyio.lowlevel.checkpoint()
 
-    async with client_of(listing) as client:
-        walk = client.projects.iter_all(ahead=ahead)
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(work, walk, 1)
-            tasks.start_soon(work, walk, pause)
-    assert sorted(ids) == names(30)
+    async with client_of(Listing(names(30), paging, limit=5)) as client:
+        for pause in range(6):
+            walk = client.projects.iter_all(ahead=ahead)
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(work, walk, 1)
+                tasks.start_soon(work, walk, pause)
+            assert sorted(ids) == names(30)
+            ids.clear()

@@ -132,23 +132,23 @@ WHOLE: dict[str, tuple[list[list[str]], Saying, int]] = {
 
 
 @over_both_clients
-@AHEAD
 @pytest.mark.parametrize("case", WHOLE)
 async def test_a_list_is_walked_whole_whatever_it_says_of_its_end(
-    case: str, ahead: int, client_class: type[AsyncClient]
+    case: str, client_class: type[AsyncClient]
 ) -> None:
     """An end is believed only where nothing in the same answer says that more follows (API contract §5)."""
-    pages, saying, requests = WHOLE[case]
-    server = Numbered(pages, saying)
-    async with client_of(server, client_class) as client:
-        walk = client.projects.iter_all(ahead=ahead, page_size=500)
-        ids = [project.id async for project in walk]
-        assert ids == [each for page in pages for each in page]
-        assert len(server.asked) <= requests + max(1, ahead)
-        middle = client.projects.iter_all(ahead=ahead, page_size=500)
-        some = [(await anext(middle)).id for _ in range(min(130, len(ids) - 1))]
-        rest = await client.projects.iter_all(ahead=ahead, resume_from=middle.checkpoint).collect()
-        assert some + [project.id for project in rest] == ids
+    for ahead in (0, 3):
+        pages, saying, requests = WHOLE[case]
+        server = Numbered(pages, saying)
+        async with client_of(server, client_class) as client:
+            walk = client.projects.iter_all(ahead=ahead, page_size=500)
+            ids = [project.id async for project in walk]
+            assert ids == [each for page in pages for each in page]
+            assert len(server.asked) <= requests + max(1, ahead)
+            middle = client.projects.iter_all(ahead=ahead, page_size=500)
+            some = [(await anext(middle)).id for _ in range(min(130, len(ids) - 1))]
+            rest = await client.projects.iter_all(ahead=ahead, resume_from=middle.checkpoint).collect()
+            assert some + [project.id for project in rest] == ids
 
 
 @over_both_clients
@@ -259,18 +259,18 @@ def with_row(place: int, row: bytes, count: int = 40) -> list[bytes]:
 
 @AHEAD
 @pytest.mark.parametrize("poison", POISON)
-@pytest.mark.parametrize("model", [Project, dict])
-async def test_one_text_does_not_stop_a_list(poison: str, model: type[Any], ahead: int) -> None:
+async def test_one_text_does_not_stop_a_list(poison: str, ahead: int) -> None:
     """What is valid JSON is read; half of a surrogate pair becomes U+FFFD, null for a map an empty one."""
-    row, name = POISON[poison]
-    async with client_of(serving(with_row(15, row))) as client:
-        rows: list[Any] = await client.projects.iter_all(ahead=ahead, model=model).collect()
-        page = await client.projects.list(page=2, limit=10)
-    assert len(rows) == 40
-    assert (rows[15]["name"] if model is dict else rows[15].name) == name
-    assert page.items[5].name == name
-    if model is Project:
-        assert "null" not in poison or rows[15].labels == {}
+    for model in (Project, dict):
+        row, name = POISON[poison]
+        async with client_of(serving(with_row(15, row))) as client:
+            rows: list[Any] = await client.projects.iter_all(ahead=ahead, model=model).collect()
+            page = await client.projects.list(page=2, limit=10)
+        assert len(rows) == 40
+        assert (rows[15]["name"] if model is dict else rows[15].name) == name
+        assert page.items[5].name == name
+        if model is Project:
+            assert "null" not in poison or rows[15].labels == {}
 
 
 BAD = {
@@ -286,30 +286,32 @@ BAD = {
 @over_both_clients
 @AHEAD
 @pytest.mark.parametrize("bad", BAD)
-@pytest.mark.parametrize("place", [0, 5, 10, 15, 39])
 async def test_the_good_rows_before_a_bad_one_are_handed_out(
-    bad: str, place: int, ahead: int, client_class: type[AsyncClient]
+    bad: str, ahead: int, client_class: type[AsyncClient]
 ) -> None:
     """Then comes the error, again and again; plain rows get past it, from its checkpoint."""
-    row, path = BAD[bad]
-    async with client_of(serving(with_row(place, row)), client_class) as client:
-        walk, ids = client.projects.iter_all(ahead=ahead), list[str]()
-        for _ in range(3):
-            with pytest.raises(ResponseDecodeError) as caught:
-                await read(walk, ids)
-            assert ids == names(40)[:place]
-            error = caught.value
-            assert (error.path, error.outcome, error.status_code) == (
-                f"$.data[{place % 10}]{path}",
-                "unknown",
-                200,
-            )
-            assert (error.checkpoint, error.attempts) == (walk.checkpoint, 1)
-            assert str(error).startswith("GET /projects: ")
-        rest = await client.projects.iter_all(ahead=ahead, resume_from=error.checkpoint, model=dict).collect()
-        assert len(rest) == 40 - place
-        with pytest.raises(ResponseDecodeError):
-            await client.projects.list(page=place // 10 + 1, limit=10)
+    for place in (0, 5, 10, 15, 39):
+        row, path = BAD[bad]
+        async with client_of(serving(with_row(place, row)), client_class) as client:
+            walk, ids = client.projects.iter_all(ahead=ahead), list[str]()
+            for _ in range(3):
+                with pytest.raises(ResponseDecodeError) as caught:
+                    await read(walk, ids)
+                assert ids == names(40)[:place]
+                error = caught.value
+                assert (error.path, error.outcome, error.status_code) == (
+                    f"$.data[{place % 10}]{path}",
+                    "unknown",
+                    200,
+                )
+                assert (error.checkpoint, error.attempts) == (walk.checkpoint, 1)
+                assert str(error).startswith("GET /projects: ")
+            rest = await client.projects.iter_all(
+                ahead=ahead, resume_from=error.checkpoint, model=dict
+            ).collect()
+            assert len(rest) == 40 - place
+            with pytest.raises(ResponseDecodeError):
+                await client.projects.list(page=place // 10 + 1, limit=10)
 
 
 @over_both_clients
