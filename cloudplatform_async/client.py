@@ -80,6 +80,7 @@ class AsyncClient(AnyEndpoint):
     usage: ResourceAttribute[UsageMetrics] = ResourceAttribute(UsageMetrics)
     workflows: ResourceAttribute[Workflows] = ResourceAttribute(Workflows)
     events: ResourceAttribute[Events] = ResourceAttribute(Events)
+    _closed_by = "`async with` or aclose()"  # as the warning names it, where nobody has
 
     def __init__(
         self,
@@ -208,7 +209,7 @@ class AsyncClient(AnyEndpoint):
     def __del__(self) -> None:
         sender = getattr(self, "_sender", None)
         if sender is not None and self._owner is None and not sender.state.closed:
-            text = f"{self!r} was never closed; use `async with` or aclose()."
+            text = f"{self!r} was never closed; use {self._closed_by}."
             warnings.warn(text, ResourceWarning, stacklevel=1, source=self)
 
 

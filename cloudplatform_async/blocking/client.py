@@ -1,6 +1,5 @@
 """The blocking client: one `AsyncClient` behind a portal, with the same names and no `await`."""
 
-import warnings
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from os import PathLike
@@ -25,7 +24,7 @@ from cloudplatform_async import (
     Timeouts,
     TokenSource,
 )
-from cloudplatform_async.blocking.portal import Portal
+from cloudplatform_async.blocking.portal import CLOSED_BY, Portal
 from cloudplatform_async.blocking.resources import (
     BlockingEvents,
     BlockingProjects,
@@ -35,6 +34,15 @@ from cloudplatform_async.blocking.resources import (
 from cloudplatform_async.blocking.walks import Walk
 
 T = TypeVar("T")
+
+
+class _Behind(AsyncClient):
+    """The awaited client behind a blocking one, in whose name it speaks."""
+
+    _closed_by = CLOSED_BY
+
+    def __repr__(self) -> str:
+        return super().__repr__().replace(type(self).__name__, "Client")
 
 
 class Client:
@@ -76,7 +84,7 @@ class Client:
         max_response_bytes: int = 64 * 2**20,
         shared_limit: SharedLimit | None = None,
     ) -> None:
-        client = AsyncClient(
+        client = _Behind(
             api_key=api_key,
             access_token=access_token,
             base_url=base_url,
@@ -92,7 +100,7 @@ class Client:
             shared_limit=shared_limit,
         )
         self._is_view = False
-        self._move_in(client, Portal())
+        self._move_in(client, Portal(client))
 
     def _move_in(self, client: AsyncClient, portal: Portal) -> None:
         self._client = client
@@ -251,7 +259,7 @@ class Client:
     def close(self) -> None:
         """End calls under way with an error, all connections, and the thread; of a view nothing."""
         if not self._is_view:
-            self._portal.close(self._client.aclose)
+            self._portal.close()
 
     def __enter__(self) -> Self:
         return self
@@ -262,15 +270,7 @@ class Client:
         self.close()
 
     def __repr__(self) -> str:
-        return repr(getattr(self, "_client", "<unfinished>")).replace("AsyncClient", "Client")
+        return repr(getattr(self, "_client", "<Client unfinished>"))
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("A Client holds connections and secrets; make a new one where it is needed.")
-
-    def __del__(self) -> None:
-        portal = getattr(self, "_portal", None)  # absent where the constructor refused
-        # One without a thread is an `AsyncClient` that was never used, which says so itself.
-        if portal is not None and not self._is_view and portal.is_running:
-            text = f"{self!r} was never closed; use `with` or close()."
-            warnings.warn(text, ResourceWarning, stacklevel=1, source=self)
-            portal.abandon(self._client.aclose)

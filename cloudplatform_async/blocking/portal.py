@@ -3,45 +3,56 @@
 import asyncio
 import os
 import sys
-from collections.abc import Awaitable, Callable
+import warnings
+from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import CancelledError, Future
 from contextlib import suppress
-from threading import Lock, Thread
-from typing import Generic, TypeVar
+from functools import partial
+from threading import Lock, Thread, current_thread
+from typing import Any, Generic, TypeVar
 
-import anyio
-from anyio.from_thread import BlockingPortal
-
-from cloudplatform_async import ClientStateError
+from cloudplatform_async import AsyncClient, ClientStateError
 
 T = TypeVar("T")
 
-_Begun = tuple[BlockingPortal, asyncio.AbstractEventLoop]
+_Last = Callable[[], Awaitable[None]]
+_Begun = tuple[asyncio.AbstractEventLoop, "asyncio.Future[_Last | None]"]
+"""The loop, and what it waits for: that it is told to end, and what to do last."""
+
+CLOSED_BY = "`with` or close()"
+_CLOSED_MEANWHILE = "The client was closed while this was under way."
 
 
 class Portal:
     """Runs functions on its event loop, from any number of threads; the thread begins with the first one.
 
+    It does by itself what anyio's ``BlockingPortal`` does: that goes to the loop and back once to start a
+    function, and once more for its result, which takes nearly twice the time.
+
+    Whoever may still call holds it: the client, its views, resources and walks. Where the last of them is
+    let go of before it was closed, it warns, and ends by itself.
+
+    Args:
+        client: Whose calls run here, and which is closed in the end.
+
     Attributes:
         is_closed: It has ended, or is about to.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, client: AsyncClient) -> None:
+        self._client = client
         self.is_closed: bool = False
         self._lock = Lock()
         self._process = os.getpid()
         self._thread: Thread | None = None
-        self._portal: BlockingPortal | None = None
-
-    @property
-    def is_running(self) -> bool:
-        """Tell whether the thread has begun and nobody has ended it."""
-        return self._portal is not None and not self.is_closed and self._process == os.getpid()
+        self._begun: _Begun | None = None
+        self._has_ended = False  # nothing runs any more, whatever was asked for meanwhile
+        self._waiting: set[Future[Any]] = set()
 
     @property
     def is_idle(self) -> bool:
         """Tell whether there is no thread, not yet or no longer: nothing can be under way."""
-        return self._thread is None or (self.is_closed and not self._thread.is_alive())
+        return self._begun is None or self._has_ended
 
     def call(self, function: Callable[[], Awaitable[T]]) -> T:
         """Run a function and wait for what it returns; what interrupts the wait cancels it.
@@ -49,60 +60,81 @@ class Portal:
         Raises:
             ClientStateError: The client is closed, was made before a fork, or an event loop runs here.
         """
-        portal = self._portal
-        if portal is None or self.is_closed or self._process != os.getpid() or _event_loop_runs_here():
+        begun = self._begun
+        if begun is None or self.is_closed or self._process != os.getpid() or _event_loop_runs_here():
             self._refuse()
-            portal = self._begun()
-        run = _Run(function)
+            begun = self._begin()
+        loop, run = begun[0], _Run(function)
+        coroutine = run()
         future: Future[T] | None = None
         try:
-            future = portal.start_task_soon(run)
+            future = self._handed_over(coroutine, loop)
             return future.result()
         except CancelledError:
-            raise ClientStateError("The client was closed while this was under way.") from None
+            raise ClientStateError(_CLOSED_MEANWHILE) from None
         finally:
             if future is not None:
                 future.cancel()  # where Ctrl-C ended the wait; else it is done, and nothing happens
+                self._waiting.discard(future)
             else:
                 with suppress(RuntimeError):  # the loop has ended
-                    self._loop.call_soon_threadsafe(run.cancel)  # Ctrl-C came while it was handed over
+                    loop.call_soon_threadsafe(run.cancel)  # Ctrl-C came while it was handed over
+            if self._has_ended:
+                coroutine.close()  # where it was never begun
 
-    def close(self, last: Callable[[], Awaitable[None]]) -> None:
-        """Run one last function, then end the loop and its thread; a second time does nothing."""
+    def _handed_over(self, coroutine: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop) -> Future[T]:
+        try:
+            future = asyncio.run_coroutine_threadsafe(coroutine, loop)
+        except RuntimeError:  # another thread has closed it meanwhile
+            coroutine.close()
+            raise ClientStateError(_CLOSED_MEANWHILE) from None
+        self._waiting.add(future)
+        if self._has_ended:
+            future.cancel()
+        return future
+
+    def close(self) -> None:
+        """Close the client, then end the loop and its thread; a second time does nothing.
+
+        Raises:
+            ClientStateError: Where one of the client's own calls does it, which would wait for itself.
+        """
         if self.is_closed or self._process != os.getpid():  # after a fork all of it is the parent's
             return
-        portal = self._begun()
+        if self._thread is current_thread():
+            raise ClientStateError("A blocking client is not closed by what it calls itself.")
+        loop, ending = self._begin()
         self.is_closed = True
         try:
-            portal.start_task_soon(last).result()
+            asyncio.run_coroutine_threadsafe(self._client.aclose(), loop).result()
         finally:
-            portal.call(portal.stop, True)
+            loop.call_soon_threadsafe(ending.set_result, None)
             if self._thread is not None:
                 self._thread.join()
+            self._has_ended = True
+            for future in list(
+                self._waiting
+            ):  # of calls that came when the loop had turned for the last time
+                future.cancel()
 
-    def abandon(self, last: Callable[[], Awaitable[None]]) -> None:
-        """Have the loop run one last function and end, of a client that was forgotten; waits for nothing."""
-        portal, loop = self._begun(), self._loop
-        self.is_closed = True
+    def __del__(self) -> None:
+        # One without a thread is a client that was never used, which says so itself.
+        if self._begun is not None and not self.is_closed and self._process == os.getpid():
+            text = f"{self._client!r} was never closed; use {CLOSED_BY}."
+            warnings.warn(text, ResourceWarning, stacklevel=1, source=self)
+            loop, ending = self._begun
+            with suppress(RuntimeError):  # it has ended by itself
+                loop.call_soon_threadsafe(ending.set_result, self._client.aclose)
 
-        async def end() -> None:
-            await last()
-            await portal.stop(cancel_remaining=True)
-
-        ends: list[asyncio.Task[None]] = []  # a loop holds its tasks by weak references alone
-        with suppress(RuntimeError):  # it has ended by itself
-            loop.call_soon_threadsafe(lambda: ends.append(loop.create_task(end())))
-
-    def _begun(self) -> BlockingPortal:
+    def _begin(self) -> _Begun:
         with self._lock:
-            if self._portal is None:
+            if self._begun is None:
                 begun: Future[_Begun] = Future()
-                self._thread = Thread(
-                    target=anyio.run, args=(_serve, begun), name="cloudplatform blocking client", daemon=True
-                )
+                target, name = partial(asyncio.run, _serve(begun)), "cloudplatform blocking client"
+                self._thread = Thread(target=target, name=name, daemon=True)
                 self._thread.start()
-                self._portal, self._loop = begun.result()
-            return self._portal
+                self._begun = begun.result()
+            return self._begun
 
     def _refuse(self) -> None:
         if self.is_closed:
@@ -139,9 +171,11 @@ class _Run(Generic[T]):
 
 
 async def _serve(begun: "Future[_Begun]") -> None:
-    async with BlockingPortal() as portal:
-        begun.set_result((portal, asyncio.get_running_loop()))
-        await portal.sleep_until_stopped()
+    loop = asyncio.get_running_loop()
+    ending: asyncio.Future[_Last | None] = loop.create_future()
+    begun.set_result((loop, ending))
+    if (last := await ending) is not None:
+        await last()
 
 
 def _event_loop_runs_here() -> bool:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,6 @@ from typing import Any
 import httpx
 import pytest
 import trio
-from anyio.from_thread import BlockingPortal
 
 from cloudplatform_async import (
     APIConnectionError,
@@ -321,6 +320,46 @@ def test_closing_ends_a_call_of_another_thread(sandbox: Sandbox) -> None:
             call.result()
 
 
+@pytest.mark.parametrize("fate", ["never begun", "refused"])
+def test_a_call_that_meets_the_end_of_its_loop_ends(
+    sandbox: Sandbox, fate: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever of the two threads is first: nobody waits for a loop that has turned for the last time."""
+    client = Client(base_url=sandbox.base_url, api_key=sandbox.api_key)
+    client.projects.get("prj_000001")
+    schedule, fates = asyncio.run_coroutine_threadsafe, [fate]
+
+    def schedule_too_late(coroutine: Any, loop: asyncio.AbstractEventLoop) -> Any:
+        if not fates:
+            return schedule(coroutine, loop)
+        if fates.pop() == "refused":
+            raise RuntimeError("Event loop is closed")
+        return Future[Any]()
+
+    monkeypatch.setattr(asyncio, "run_coroutine_threadsafe", schedule_too_late)
+    with ThreadPoolExecutor(1) as threads:
+        call = threads.submit(client.projects.get, "prj_000001")
+        while fates or not (client._portal._waiting or call.done()):
+            pass
+        client.close()
+        with pytest.raises(ClientStateError, match="closed while"):
+            call.result()
+
+
+def test_a_client_is_not_closed_by_a_call_of_its_own(sandbox: Sandbox) -> None:
+    """Which would wait for itself."""
+    clients: list[Client] = []
+
+    def key() -> str:
+        clients[0].close()
+        return "key"
+
+    with Client(base_url=sandbox.base_url, api_key=key) as client:
+        clients.append(client)
+        with pytest.raises(ClientStateError, match="calls itself"):
+            client.projects.get("prj_000001")
+
+
 @pytest.fixture
 def _idle_signal() -> Iterator[None]:
     """SIGUSR1 does nothing but to end a wait."""
@@ -361,7 +400,7 @@ def test_an_interrupt_while_a_call_is_handed_over_cancels_it_too(
     """However early Ctrl-C comes, nothing goes on behind the prompt."""
     assert client.projects.get("prj_000001").id == "prj_000001"
     sandbox.faults.add(kind="hang", times=1)
-    hand_over = BlockingPortal.start_task_soon
+    hand_over = asyncio.run_coroutine_threadsafe
 
     def interrupted(*args: Any, **options: Any) -> None:
         hand_over(*args, **options)
@@ -370,7 +409,7 @@ def test_an_interrupt_while_a_call_is_handed_over_cancels_it_too(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(BlockingPortal, "start_task_soon", interrupted)
+        patch.setattr(asyncio, "run_coroutine_threadsafe", interrupted)
         with pytest.raises(KeyboardInterrupt):
             client.projects.get("prj_000001")
     while client.statistics().in_flight:
@@ -416,6 +455,34 @@ def test_a_forgotten_client_warns_and_its_thread_ends(sandbox: Sandbox) -> None:
         gc.collect()
     mine.join(timeout=30)
     assert not mine.is_alive()
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda client: client.projects.get("prj_000001"),
+        lambda client: list(client.projects.iter_all()),
+        lambda client: client.with_options(timeout=5).projects.list(),
+    ],
+    ids=["a call", "a list", "a view"],
+)
+def test_a_client_without_a_name_serves_its_line_and_warns(sandbox: Sandbox, use: Any) -> None:
+    """What was made of it still holds it; each time its thread ends, or a worker would gather them."""
+    before = {thread for thread in threading.enumerate() if thread.name == THREAD}
+    with pytest.warns(ResourceWarning, match=r"<Client .* was never closed; use `with` or close\(\)"):
+        assert use(Client(base_url=sandbox.base_url, api_key=sandbox.api_key))
+        gc.collect()
+    for thread in {thread for thread in threading.enumerate() if thread.name == THREAD} - before:
+        thread.join(timeout=30)
+        assert not thread.is_alive()
+
+
+def test_a_client_that_was_never_used_is_told_how_to_close_it() -> None:
+    """In its own words, not in those of the awaited one."""
+    client = Client(api_key="key")
+    with pytest.warns(ResourceWarning, match=r"<Client .* was never closed; use `with` or close\(\)"):
+        del client
+        gc.collect()
 
 
 @pytest.mark.slow
