@@ -7,6 +7,7 @@ import weakref
 from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
+from math import ceil
 from threading import Lock
 from typing import Any, NoReturn, TypeVar
 
@@ -19,7 +20,7 @@ T = TypeVar("T")
 
 _PREFIX = "cloudplatform:limit:"
 _MARGIN = 0.03  # of the window, for requests that travel for longer than those before them
-_SHARE = 0.02  # of the limit that one process takes at a time
+_SHARE = 0.02  # of the limit that one process takes at a time, at most
 _PATIENCE = 1.0  # seconds that Redis may take
 _ABSENCE = 5.0  # seconds for which Redis is left alone after it was gone
 _TRIES = 16
@@ -76,7 +77,7 @@ class RedisLimit:
         Returns:
             The turns, and the seconds until they come; with no turn, until it is worth asking again.
         """
-        wanted = max(1, min(most, round(self.requests * _SHARE)))
+        wanted = max(1, min(most, _at_a_time(self.requests)))
         return await _in_thread(lambda: self._server.guarded((most, 0.0), self._server.take, name, wanted))
 
     async def pause(self, name: str, seconds: float) -> None:
@@ -95,6 +96,18 @@ class RedisLimit:
         for name, value in state.items():
             object.__setattr__(self, name, value)
         self.__attrs_post_init__()
+
+
+def _part_of(requests: int) -> int:
+    """Tell how many requests may come in a part of the window: all parts together make up the whole."""
+    return ceil(requests / _PARTS)
+
+
+def _at_a_time(requests: int) -> int:
+    """Tell how many turns a process takes at once, such that they fill a part and leave hardly one over."""
+    part = _part_of(requests)
+    fitting = (size for size in range(round(requests * _SHARE), 1, -1) if part % size <= part * _SHARE)
+    return next(fitting, 1)
 
 
 async def _in_thread(work: Callable[[], T]) -> T:
@@ -118,7 +131,7 @@ class _Server:
         window = per * 1000 * (1 + _MARGIN)
         self._rates = [pyrate_limiter.Rate(requests, round(window))]
         if requests >= 2 * _PARTS:
-            self._rates.insert(0, pyrate_limiter.Rate(requests // _PARTS, round(window / _PARTS)))
+            self._rates.insert(0, pyrate_limiter.Rate(_part_of(requests), round(window / _PARTS)))
         try:
             self._redis = redis.Redis.from_url(
                 url, socket_timeout=_PATIENCE, socket_connect_timeout=_PATIENCE

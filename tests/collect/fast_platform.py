@@ -39,19 +39,22 @@ class Platform:
         self.counts: Counter[str] = Counter()
         self.dice = Random(0)
         self.recent: deque[float] = deque()
+        self.span: dict[str, float] = {}
         self.pages: dict[tuple[str, int, int], bytes] = {}
 
     def answer(self, target: str) -> bytes | None:
         """Answer a request; None: not at all."""
         parts = urlsplit(target)
         if parts.path == "/stats":
-            return answer(200, json.dumps(self.counts).encode())
+            return answer(200, json.dumps({**self.counts, **self.span}).encode())
         if parts.path == "/token":
             self.counts["tokens"] += 1
             token = {"access_token": f"t{self.counts['tokens']}", "expires_in": self.lifetime}
             return answer(200, json.dumps({**token, "token_type": "Bearer"}).encode())
+        now = asyncio.get_running_loop().time()
         self.counts["requests"] += 1
-        if self.limit and not self.let_in(asyncio.get_running_loop().time()):
+        self.span = {"first": self.span.get("first", now), "last": now}
+        if self.limit and not self.let_in(now):
             self.counts["rejected"] += 1
             return answer(429, b'{"error":{"code":"rate_limited","message":"slow"}}', b"Retry-After: 1\r\n")
         if self.dice.random() < self.faults:
@@ -133,7 +136,7 @@ def fast_platform(**options: float) -> Iterator[str]:
 
 
 def stats(origin: str) -> Counter[str]:
-    """Ask a platform what it has served."""
+    """Ask a platform what it has served, and when the first and last request came, in seconds."""
     with urlopen(f"{origin}/stats", timeout=10) as told:
         return Counter(json.load(told))
 

@@ -1,12 +1,15 @@
 """Servers that a job speaks with beside the platform, started by a test: Redis, and one that speaks S3."""
 
+import logging
 import shutil
 import socket
 import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 from urllib.request import Request, urlopen
+from uuid import uuid4
 
 import pytest
 
@@ -44,6 +47,7 @@ class Redis:
 def s3_server() -> Iterator[str]:
     """Serve S3 with an empty bucket of the name ``bucket``; gives its address."""
     moto = pytest.importorskip("moto.server")
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)  # else a line for each of thousands of requests
     server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     endpoint = "http://{}:{}".format(*server.get_host_and_port())
@@ -53,3 +57,18 @@ def s3_server() -> Iterator[str]:
         yield endpoint
     finally:
         server.stop()
+
+
+@contextmanager
+def s3_store() -> Iterator[Any]:
+    """Give a store of obstore over an S3 server."""
+    stores = pytest.importorskip("obstore.store")
+    with s3_server() as endpoint:
+        yield stores.S3Store(
+            "bucket",
+            prefix=uuid4().hex,  # what an earlier test put there stays in this process
+            endpoint=endpoint,
+            access_key_id="k",
+            secret_access_key="s",
+            client_options={"allow_http": True},
+        )

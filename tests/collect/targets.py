@@ -1,11 +1,15 @@
-"""What tests read back from a target: rows, ids, and the bytes of every file."""
+"""What tests look at around a target: who writes, and what was written."""
 
 import csv
 import json
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
+
+import pytest
+
+WORKER = "cloudplatform_async.collect.engines.worker"
 
 
 def rows_of(target: Path) -> list[dict[str, Any]]:
@@ -41,3 +45,28 @@ def bytes_of(target: Path) -> dict[str, bytes]:
 def project_ids(count: int) -> list[str]:
     """The ids of the sandbox's first projects."""
     return [f"prj_{number:06d}" for number in range(1, count + 1)]
+
+
+def objects_of(target: Any) -> dict[str, tuple[bytes, object]]:
+    """Read every file of a folder, or object of a store, with the moment at which it was written."""
+    if isinstance(target, Path):
+        paths = [path for path in target.rglob("*") if path.is_file()]
+        return {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in paths}
+    import obstore
+
+    found = [meta for batch in obstore.list(target) for meta in batch]
+    return {
+        meta["path"]: (bytes(obstore.get(target, meta["path"]).bytes()), meta["last_modified"])
+        for meta in found
+    }
+
+
+def workers() -> list[int]:
+    """The worker processes of this process."""
+    psutil = pytest.importorskip("psutil")
+    found: list[int] = []
+    for process in psutil.Process().children():
+        with suppress(psutil.Error):  # one that has ended has no command any more
+            if WORKER in process.cmdline():
+                found.append(process.pid)
+    return found

@@ -108,8 +108,7 @@ class Ended:
 
     def __init__(self, client: Scripted, key: str, task: Any, ending: str) -> None:
         self.client, self.key, self.task, self.ending = client, key, task, ending
-        kinds = {"finished": "finished", "lost": "lost"}
-        self.status = kinds.get(ending, "error")
+        self.status = ending if ending in {"finished", "lost", "cancelled"} else "error"
 
     def add_done_callback(self, function: Any) -> None:
         """Call it at once, unless it goes on for ever."""
@@ -141,10 +140,21 @@ async def test_a_task_that_loses_all_its_workers_fails_at_last(workspace: Sandbo
 
 async def test_a_task_that_gets_on_is_given_out_again(workspace: Sandbox, tmp_path: Path) -> None:
     """Each chunk clears the record."""
-    client = Scripted(*["KilledWorker after a chunk"] * 7, "finished")
+    losses = MOST_LOSSES + 2
+    client = Scripted(*["KilledWorker after a chunk"] * losses, "finished")
     report = await collect([Shard()], ndjson(tmp_path), dask(client))
-    assert len(client.submitted) == 8
-    assert (report.failed, report.lost_workers) == ([], 7)
+    assert len(client.submitted) == losses + 1
+    assert (report.failed, report.lost_workers) == ([], losses)
+
+
+async def test_a_result_that_is_lost_with_its_worker_is_asked_for_again(
+    workspace: Sandbox, tmp_path: Path
+) -> None:
+    """The task had come to its end: nobody is to blame, and the target knows it."""
+    client = Scripted(*["lost"] * (MOST_LOSSES + 1), "finished")
+    report = await collect([Shard()], ndjson(tmp_path), dask(client))
+    assert (report.failed, report.lost_workers) == ([], 0)
+    assert {task.losses for task in client.submitted} == {0}
 
 
 async def test_a_bug_on_a_worker_comes_home(workspace: Sandbox, tmp_path: Path) -> None:
@@ -154,9 +164,9 @@ async def test_a_bug_on_a_worker_comes_home(workspace: Sandbox, tmp_path: Path) 
 
 
 async def test_a_cluster_that_goes_away_says_so(workspace: Sandbox, tmp_path: Path) -> None:
-    """Its futures are lost, and nobody will end them."""
+    """Its futures are cancelled, and nobody will end them."""
     with pytest.raises(ConfigurationError, match="cluster went away"):
-        await collect([Shard()], ndjson(tmp_path), dask(Scripted("lost")))
+        await collect([Shard()], ndjson(tmp_path), dask(Scripted("cancelled")))
 
 
 async def test_a_job_that_is_given_up_is_so_on_the_cluster_too(workspace: Sandbox, tmp_path: Path) -> None:

@@ -3,16 +3,16 @@
 import json
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from tests.collect.fast_platform import fast_platform
 
-pytest.importorskip("pyarrow")
-
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.skipif(find_spec("pyarrow") is None, reason="needs pyarrow"),
     pytest.mark.skipif(
         not Path("/proc/self/status").exists(), reason="the peak of a process is read in /proc"
     ),

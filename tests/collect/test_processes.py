@@ -6,10 +6,10 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from cloudplatform_async import ConfigurationError
 from cloudplatform_async.collect import (
     Progress,
     Shard,
@@ -22,7 +22,7 @@ from cloudplatform_async.collect import (
 )
 from cloudplatform_async.collect.engines.executors import MOST_LOSSES
 from cloudplatform_async.sandbox import Sandbox
-from tests.collect.targets import bytes_of, ids_of, project_ids
+from tests.collect.targets import WORKER, bytes_of, ids_of, project_ids, workers
 
 pytestmark = pytest.mark.slow
 psutil = pytest.importorskip("psutil")
@@ -38,16 +38,6 @@ def on_progress(progress):
 asyncio.run(collect([Shard(page_size=10)], ndjson(sys.argv[1], chunk_rows=50),
                     local(processes=int(sys.argv[2])), on_progress))
 """
-
-
-def workers() -> list[Any]:
-    """The worker processes of this process."""
-    return [
-        process
-        for process in psutil.Process().children()
-        # One that another test has not waited for yet has no command any more.
-        if process.status() != psutil.STATUS_ZOMBIE and WORKER in process.cmdline()
-    ]
 
 
 @pytest.mark.anyio
@@ -70,7 +60,7 @@ async def test_a_killed_worker_is_replaced_and_its_shard_goes_on(workspace: Sand
         if killed < 3 and progress.rows >= 100 * (killed + 1):
             for worker in workers():  # none where this was told by one that is dead by now
                 killed += 1
-                worker.kill()
+                os.kill(worker, signal.SIGKILL)
 
     sink = ndjson(tmp_path, chunk_rows=50)
     report = await collect([Shard(page_size=10)], sink, local(processes=1), kill)
@@ -91,17 +81,52 @@ class Deadly(Shard):
         return ""
 
 
-WORKER = "cloudplatform_async.collect.engines.worker"
-
-
 @pytest.mark.anyio
-async def test_a_shard_that_kills_its_workers_fails_at_last(workspace: Sandbox, tmp_path: Path) -> None:
+async def test_a_shard_that_kills_its_workers_fails_at_last(
+    workspace: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """And no other shard with it."""
+    monkeypatch.setattr("cloudplatform_async.collect.job.MOST_LOSSES", 3)
     deadly = Deadly(filters={"status": "archived"})
     report = await collect([deadly, STATUSES[0]], ndjson(tmp_path), local(concurrency=1, processes=1))
     assert [failed.shard for failed in report.failed] == [deadly.key]
-    assert report.lost_workers == MOST_LOSSES
+    assert report.lost_workers == 3
     assert report.rows == 405
+
+
+@pytest.mark.anyio
+async def test_processes_that_never_come_up_end_the_job(
+    workspace: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are not started for ever, and no shard is blamed."""
+    command = [sys.executable, "-S", "-c", "raise SystemExit(1)"]
+    monkeypatch.setattr("cloudplatform_async.collect.engines.processes._COMMAND", command)
+    with pytest.raises(ConfigurationError, match="before they are ready"):
+        await collect(STATUSES, ndjson(tmp_path), local(processes=2))
+
+
+@pytest.mark.anyio
+async def test_a_process_that_is_killed_before_it_is_ready_counts_for_nothing(
+    workspace: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No shard was in it: another one is started, more often than a shard may lose its worker."""
+    starts = tmp_path / "starts"
+    mortal = f"""
+import runpy, sys
+with open({str(starts)!r}, "a+") as file:
+    file.write("x")
+    file.flush()
+    file.seek(0)
+    if len(file.read()) <= {MOST_LOSSES + 1}:
+        sys.exit(1)
+runpy.run_module({WORKER!r}, run_name="__main__")
+"""
+    monkeypatch.setattr(
+        "cloudplatform_async.collect.engines.processes._COMMAND", [sys.executable, "-c", mortal]
+    )
+    report = await collect([Shard()], ndjson(tmp_path / "out"), local(processes=1))
+    assert (report.rows, report.failed, report.lost_workers) == (450, [], 0)
+    assert starts.read_text() == "x" * (MOST_LOSSES + 2)
 
 
 @pytest.mark.parametrize("processes", [0, 2])

@@ -1,17 +1,18 @@
 """A job into an S3 server: each row once there too, whoever writes."""
 
 import io
+import os
+import signal
 from collections.abc import Iterator
 from importlib.util import find_spec
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
 from cloudplatform_async.collect import Progress, Shard, by_filter, collect, local, parquet
 from cloudplatform_async.sandbox import Sandbox
-from tests.collect.servers import s3_server
-from tests.collect.targets import project_ids
+from tests.collect.servers import s3_store
+from tests.collect.targets import project_ids, workers
 
 pytestmark = [
     pytest.mark.slow,
@@ -27,17 +28,8 @@ STATUSES = by_filter(Shard(page_size=10), "status", ["active", "archived"])
 @pytest.fixture
 def store() -> Iterator[Any]:
     """A bucket on a server of this process."""
-    from obstore.store import S3Store
-
-    with s3_server() as endpoint:
-        yield S3Store(
-            "bucket",
-            prefix=uuid4().hex,  # what an earlier test put there stays in this process
-            endpoint=endpoint,
-            access_key_id="k",
-            secret_access_key="s",
-            client_options={"allow_http": True},
-        )
+    with s3_store() as store:
+        yield store
 
 
 def ids_of(store: Any) -> list[str]:
@@ -53,16 +45,14 @@ def ids_of(store: Any) -> list[str]:
 
 async def test_a_killed_worker_doubles_nothing_on_a_store(workspace: Sandbox, store: Any) -> None:
     """And a second run sends nothing."""
-    psutil = pytest.importorskip("psutil")
     killed = 0
 
     def kill(progress: Progress) -> None:
         nonlocal killed
         if not killed and progress.rows >= 100:
-            for process in psutil.Process().children():
-                if process.status() != psutil.STATUS_ZOMBIE:
-                    killed += 1
-                    process.kill()
+            for worker in workers():
+                killed += 1
+                os.kill(worker, signal.SIGKILL)
 
     report = await collect(STATUSES, parquet(store, chunk_rows=40), local(processes=1), kill)
     assert killed, report

@@ -76,7 +76,9 @@ class _Job:
     async def ended(self, future: Any, observer: Observer) -> None:
         """Take in the end of a task; one that was lost with too many workers is given out again."""
         task, _ = self.under_way.pop(future.key)
-        if future.status == "finished":
+        if future.status == "lost":  # the worker took along what its task had told at its end
+            self.submit(task)
+        elif future.status == "finished":
             observer.told(_progress(await _given(future.result)))
         elif future.status == "error":
             error = await _given(future.exception)

@@ -7,11 +7,14 @@ from typing import Protocol
 import anyio
 from attrs import evolve, field, frozen, validators
 
+from cloudplatform_async import ConfigurationError
 from cloudplatform_async.collect.engines.processes import WorkerProcess
 from cloudplatform_async.collect.task import ShardProgress, ShardTask
 
-MOST_LOSSES = 5
+MOST_LOSSES = 10
 """Workers lost with one shard, without a chunk between, after which the shard counts as failed."""
+MOST_VAIN_STARTS = 20
+"""Worker processes in a row that ended before they could take a task, after which the job ends."""
 
 
 class Observer(Protocol):
@@ -61,23 +64,55 @@ class LocalExecutor:
     processes: int = field(validator=validators.ge(0))
 
     async def run(self, tasks: Sequence[ShardTask], observer: Observer) -> None:
-        """Run every task to its end."""
-        pending = deque(tasks)
-        async with anyio.create_task_group() as group:
-            if not self.processes:
-                for _ in range(min(self.concurrency, len(pending))):
-                    group.start_soon(_run_here, pending, observer)
-            for _ in range(min(self.processes, len(pending))):
-                group.start_soon(self._run_in_processes, pending, observer)
+        """Run every task to its end.
 
-    async def _run_in_processes(self, pending: deque[ShardTask], observer: Observer) -> None:
-        """Keep one process at work: a new one where it is lost."""
-        while pending:
-            lost = await _run_in_process(pending, self.concurrency, observer)
-            for task in lost:
-                again = observer.lost(task, "its worker process ended")
-                if again is not None:
-                    pending.append(again)
+        Raises:
+            ConfigurationError: Worker processes do not come up.
+        """
+        async with anyio.create_task_group() as group:
+            if self.processes:
+                queue = _Queue(tasks)
+                for _ in range(min(self.processes, len(tasks))):
+                    group.start_soon(_run_in_processes, queue, self.concurrency, observer)
+            else:
+                pending = deque(tasks)
+                for _ in range(min(self.concurrency, len(tasks))):
+                    group.start_soon(_run_here, pending, observer)
+
+
+class _Queue:
+    """Tasks that wait for a process. One without a task stays: another process may be lost with some."""
+
+    def __init__(self, tasks: Sequence[ShardTask]) -> None:
+        self.pending = deque(tasks)
+        self._left = len(tasks)  # also those under way
+        self._vain_starts = 0
+        self._changed = anyio.Event()
+
+    async def wait(self) -> bool:
+        """Wait for a task; False when all have ended."""
+        while self._left and not self.pending:
+            await self._changed.wait()
+        return bool(self._left)
+
+    def ended(self, again: ShardTask | None = None) -> None:
+        """Take in that a task has ended, or is to be given out again."""
+        if again is None:
+            self._left -= 1
+        else:
+            self.pending.append(again)
+        self._changed.set()
+        self._changed = anyio.Event()
+
+    def started(self, *, is_ready: bool) -> None:
+        """Take in that a process came up, or ended before.
+
+        Raises:
+            ConfigurationError: They keep ending.
+        """
+        self._vain_starts = 0 if is_ready else self._vain_starts + 1
+        if self._vain_starts > MOST_VAIN_STARTS:
+            raise ConfigurationError("Worker processes end before they are ready: what they print says why.")
 
 
 async def _run_here(pending: deque[ShardTask], observer: Observer) -> None:
@@ -85,27 +120,44 @@ async def _run_here(pending: deque[ShardTask], observer: Observer) -> None:
         observer.told(await pending.popleft().run(observer.told))
 
 
-async def _run_in_process(pending: deque[ShardTask], concurrency: int, observer: Observer) -> list[ShardTask]:
-    """Give tasks to a process until none is left, or the process is lost; gives those it was lost with."""
+async def _run_in_processes(queue: _Queue, concurrency: int, observer: Observer) -> None:
+    """Keep one process at work: a new one where it is lost."""
+    while await queue.wait():
+        async with WorkerProcess() as worker:
+            is_ready = await worker.is_ready()
+            queue.started(is_ready=is_ready)
+            lost = await _give_out(queue, worker, concurrency, observer) if is_ready else []
+        for task in lost:
+            queue.ended(observer.lost(task, "its worker process ended"))
+
+
+async def _give_out(
+    queue: _Queue, worker: WorkerProcess, concurrency: int, observer: Observer
+) -> list[ShardTask]:
+    """Give tasks to a process until all have ended, or it is lost; gives those it was lost with."""
     under_way: dict[str, ShardTask] = {}
-    async with WorkerProcess() as worker:
-        while True:
-            while pending and len(under_way) < concurrency:
-                task = pending.popleft()
-                under_way[task.shard.key] = task
-                await worker.send(task)
-            if not under_way:
-                return []
-            message = await worker.receive()
-            if message is None:
-                return list(under_way.values())
-            progress, is_result = message
-            key = progress.shard
-            if is_result:
-                del under_way[key]
-            else:
-                under_way[key] = evolve(under_way[key], losses=0)
-            observer.told(progress)
+    while not worker.is_gone:
+        while queue.pending and len(under_way) < concurrency:
+            task = queue.pending.popleft()
+            under_way[task.shard.key] = task
+            await worker.send(task)
+        if not under_way:
+            if not await queue.wait():
+                break
+            continue
+        message = await worker.receive()
+        if message is None:
+            break
+        progress, is_result = message
+        key = progress.shard
+        if is_result:
+            del under_way[key]
+        else:
+            under_way[key] = evolve(under_way[key], losses=0)
+        observer.told(progress)
+        if is_result:
+            queue.ended()
+    return list(under_way.values())
 
 
 def local(concurrency: int = 8, processes: int = 0) -> LocalExecutor:

@@ -16,6 +16,7 @@ from anyio.streams.buffered import BufferedByteReceiveStream
 from cloudplatform_async.collect.task import ShardProgress, ShardTask
 
 LENGTH = struct.Struct(">I")  # of the message that follows
+READY = LENGTH.pack(0)  # what a worker says first
 
 _COMMAND = [sys.executable, "-m", "cloudplatform_async.collect.engines.worker"]
 _GONE = (anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.EndOfStream, anyio.IncompleteRead)
@@ -51,6 +52,18 @@ class WorkerProcess:
         if self._process.stdout is not None:
             self._output = BufferedByteReceiveStream(self._process.stdout)
         return self
+
+    async def is_ready(self) -> bool:
+        """Wait until it can take tasks; False where it ends before."""
+        try:
+            return self._output is not None and await self._output.receive_exactly(LENGTH.size) == READY
+        except _GONE:
+            return False
+
+    @property
+    def is_gone(self) -> bool:
+        """It has ended."""
+        return self._process is None or self._process.returncode is not None
 
     async def send(self, task: ShardTask) -> None:
         """Give it a task; one that is gone is noticed when it is listened to."""

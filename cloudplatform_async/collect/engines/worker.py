@@ -11,7 +11,7 @@ import anyio
 import msgspec
 from anyio import to_thread
 
-from cloudplatform_async.collect.engines.processes import LENGTH, Message
+from cloudplatform_async.collect.engines.processes import LENGTH, READY, Message
 from cloudplatform_async.collect.task import ShardProgress, ShardTask
 
 
@@ -20,6 +20,8 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group: whoever leads it decides
     output = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what anybody prints goes where people look
+    output.write(READY)
+    output.flush()
     anyio.run(_serve, sys.stdin.buffer, output)
 
 
