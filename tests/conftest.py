@@ -21,7 +21,7 @@ settings.register_profile("thorough", max_examples=20_000, deadline=None)
 
 EVERY_ROW_ON_BOTH_LOOPS = {"connections", "runtime"}
 """Rooms whose subject is what the event loops do differently."""
-ON_ONE_LOOP = {"cli", "collect", "mcp", "sandbox", "security"}
+ON_ONE_LOOP = {"cli", "collect", "examples", "mcp", "sandbox", "security", "webhooks"}
 """Rooms whose tests hardly depend on the event loop."""
 
 

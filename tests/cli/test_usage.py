@@ -53,6 +53,7 @@ def test_a_chart_without_its_extra_names_it(
     assert (code, "cloudplatform-async[charts]" in err, sandbox.served) == (2, True, 0)
 
 
+@pytest.mark.slow
 def test_a_chart_that_cannot_be_written_is_one_line(run: Run, sandbox: Sandbox, tmp_path: Path) -> None:
     """And nothing of it is left."""
     code, _, err = run(*MARCH, "--chart", str(tmp_path / "nowhere" / "usage.svg"))

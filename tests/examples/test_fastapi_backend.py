@@ -3,6 +3,7 @@
 import gc
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable
+from types import ModuleType
 from typing import Any
 
 import anyio
@@ -16,7 +17,12 @@ from cloudplatform_async.sandbox import Sandbox
 from tests.examples.programs import program
 
 pytestmark = pytest.mark.anyio
-backend = program("fastapi_backend")
+
+
+@pytest.fixture(scope="module")
+def backend() -> ModuleType:
+    """The program."""
+    return program("fastapi_backend")
 
 
 @frozen
@@ -30,7 +36,7 @@ class Service:
 
 
 @pytest.fixture
-async def service() -> AsyncIterator[Service]:
+async def service(backend: ModuleType) -> AsyncIterator[Service]:
     """The service over a sandbox with 250 projects."""
     with Sandbox(projects=250, rate_limit=None) as sandbox:
         client = AsyncClient(base_url=sandbox.base_url, api_key=sandbox.api_key)

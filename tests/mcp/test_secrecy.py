@@ -5,24 +5,25 @@ import logging
 import os
 import sys
 from collections.abc import AsyncIterator, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from random import Random
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import pytest
-
-pytest.importorskip("mcp", reason="needs the extra mcp")
-
-import mcp
 from attrs import define, field
-from mcp.client.stdio import stdio_client
 
 from cloudplatform_async import AsyncClient, RetryPolicy
-from cloudplatform_async.mcp.server import build_server
 from cloudplatform_async.sandbox import Sandbox
-from tests.mcp.test_tools import arguments_for, diagnose
+from tests.mcp.test_tools import arguments_for, diagnose, speaking
 
-pytestmark = pytest.mark.anyio
+if TYPE_CHECKING:
+    import mcp
+
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.skipif(find_spec("mcp") is None, reason="needs the extra mcp"),
+]
 
 KEY, OTHER_KEY = "cp_canary_5f2b91c7", "cp_canary_of_a_view"
 HEADER = "canary-in-a-header"
@@ -38,7 +39,7 @@ class Shown:
         texts: All that came.
     """
 
-    tools: mcp.Client
+    tools: "mcp.Client"
     texts: list[str] = field(factory=list)
 
     async def __aenter__(self) -> Self:
@@ -48,7 +49,7 @@ class Shown:
     async def __aexit__(self, *error: Any) -> None:
         await self.tools.__aexit__(*error)
 
-    async def call(self, tool: str, arguments: dict[str, Any]) -> mcp.types.CallToolResult:
+    async def call(self, tool: str, arguments: dict[str, Any]) -> "mcp.types.CallToolResult":
         """Call a tool, whatever comes of it."""
         result = await self.tools.call_tool(tool, arguments)
         self.texts += [repr(result), result.model_dump_json()]
@@ -111,8 +112,8 @@ async def shown(logged: pytest.LogCaptureFixture) -> AsyncIterator[tuple[Shown, 
             base_url=sandbox.base_url, api_key=KEY, access_token=token, retries=RetryPolicy(max_retries=0)
         ) as client:
             view = client.with_options(api_key=OTHER_KEY, headers={"x-tenant": HEADER})
-            server = build_server(view, allow_writes=True, named=["projects_delete"], diagnose=diagnose)
-            async with Shown(mcp.Client(server)) as assistant:
+            tools = speaking(view, allow_writes=True, named=["projects_delete"], diagnose=diagnose)
+            async with Shown(tools) as assistant:
                 yield assistant, sandbox, secrets
     # Beside what was shown stands the log of the whole test, of the client's end of the protocol too.
     records = [record for phase in ("setup", "call") for record in logged.get_records(phase)]
@@ -183,6 +184,9 @@ async def test_whatever_the_arguments_only_tool_errors_come(
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
 async def test_the_command_shows_no_secret_of_its_environment(tmp_path: Path) -> None:
     """A key, an env file, a proxy's password, and what else there is: not in an answer, nor on stderr."""
+    from mcp import Client, StdioServerParameters
+    from mcp.client.stdio import stdio_client
+
     with Sandbox(projects=3, api_key=KEY, rate_limit=None) as sandbox, (tmp_path / "err").open("w+") as err:
         token = sandbox.issue_token()
         secrets = [KEY, token, PASSWORD, ANYTHING]
@@ -196,8 +200,8 @@ async def test_the_command_shows_no_secret_of_its_environment(tmp_path: Path) ->
         }
         options = ["--allow-writes", "--debug", "--env-file", str(env_file)]
         command = ["-m", "cloudplatform_async", "mcp", *options]
-        parameters = mcp.StdioServerParameters(command=sys.executable, args=command, env=environment)
-        async with Shown(mcp.Client(stdio_client(parameters, errlog=err))) as assistant:
+        parameters = StdioServerParameters(command=sys.executable, args=command, env=environment)
+        async with Shown(Client(stdio_client(parameters, errlog=err))) as assistant:
             for tool in await assistant.names():
                 await assistant.call(tool, arguments_for(tool))
                 for _ in answers(sandbox, secrets[:2]):
