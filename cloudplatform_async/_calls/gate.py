@@ -151,12 +151,13 @@ class Gate:
             What a success says of the limit.
         """
         now = progress.clock.monotonic()
+        status = outcome.error.status_code if isinstance(outcome, Failure) else outcome.status
+        if status == 429 and isinstance(outcome, Failure):
+            self._refuse(progress, now, honoured_wait(outcome.error))
+        elif status is not None and status < 500 and (lane := self._find(progress)):
+            lane.pace.deliver()  # also a 404: the limit let it through
         if isinstance(outcome, Failure):
-            if outcome.error.status_code == 429:
-                self._refuse(progress, now, honoured_wait(outcome.error))
             return None
-        if lane := self._find(progress):
-            lane.pace.deliver()
         said = rate_limit_of(outcome.headers, progress.clock.wall())
         if said is None or said.remaining > self.under_way.get((progress.identity, progress.call.group), 0):
             return said

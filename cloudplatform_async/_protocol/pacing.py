@@ -55,7 +55,7 @@ class Pace(Struct, kw_only=True):
             self._next = max(self._next, now + self._spacing)
 
     def deliver(self) -> None:
-        """Take in a success."""
+        """Take in a request that was let through."""
         self._delivered += 1
 
     def refuse(self, now: float, seconds: float, sent: float) -> None:

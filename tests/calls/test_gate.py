@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from cloudplatform_async import (
     APIConnectionError,
     AsyncClient,
+    NotFoundError,
     PoolLimits,
     RateLimitError,
     RetryPolicy,
@@ -420,6 +421,25 @@ async def test_a_learned_limit_is_forgotten_when_the_server_stops_sending_it(
     for _ in range(100):
         await gate.enter(make())
     assert time.sleepers == []
+
+
+async def test_what_is_not_there_was_let_through_all_the_same(
+    make: Callable[..., Progress], time: Time
+) -> None:
+    """A limit is learned from 404s as it is from rows: they count as what the server lets through."""
+    missing = Failure(NotFoundError("none", status_code=404, outcome="rejected"), transient=False)
+    rates: list[list[float]] = []
+    for outcome in (Answer(200, {}, b""), missing):
+        gate, flight = Gate(), make()
+        for _ in range(3):
+            close(gate, flight, 1.0)
+            time.now += 1.0
+            for _ in range(20):
+                await gate.enter(flight)
+                gate.learn(flight, outcome)
+                time.now += 0.2
+        rates.append([lane.pace.rate for lane in gate._lanes.values()])
+    assert rates[0] == rates[1]
 
 
 async def test_a_request_in_the_pools_queue_is_held_back_by_a_closure(
