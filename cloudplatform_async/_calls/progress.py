@@ -1,5 +1,6 @@
 """The progress of one call: what it has met so far, and what that means for the next step."""
 
+from collections.abc import Iterable
 from math import inf
 from typing import Any
 
@@ -12,6 +13,7 @@ from cloudplatform_async._connections.connection import Lease
 from cloudplatform_async._protocol.budget import RetryBudget, cost_of
 from cloudplatform_async._protocol.calls import Call
 from cloudplatform_async._protocol.idempotency import is_write
+from cloudplatform_async._protocol.responses import masked
 from cloudplatform_async._protocol.retries import Failure, Stop, Wait, decide, whole_outcome
 from cloudplatform_async._runtime.clock import Clock
 from cloudplatform_async.errors import CloudPlatformError, Outcome
@@ -152,14 +154,15 @@ class Progress(Struct, eq=False, kw_only=True):
         under_way: Outcome = "unknown" if self._lease is not None and self._lease.sent else "not_sent"
         return whole_outcome([*(failure.error.outcome for failure in self.failures), under_way])
 
-    def sign(self, error: CloudPlatformError) -> None:
-        """Write on an error what is known about the whole call."""
+    def sign(self, error: CloudPlatformError, secrets: Iterable[str] = ()) -> None:
+        """Write on an error what is known of the whole call; the server's id may repeat no secret."""
         lost = self._lease is not None and self._lease.sent and error.status_code is None
         last: Outcome = "unknown" if lost else error.outcome
         error.outcome = whole_outcome([*(failure.error.outcome for failure in self.failures), last])
         error.attempts = self.attempts
         error.idempotency_key = self.key
-        error.request_id = error.request_id or self.request_id
+        theirs = masked(error.request_id, sorted(filter(None, secrets), key=len, reverse=True))
+        error.request_id = theirs or self.request_id
         if self.attempts > 1:
             met = ", ".join(_short(failure.error) for failure in self.failures)
             error.add_note(f"{self.attempts} attempts, which met: {met}.")

@@ -88,7 +88,7 @@ class Sender(Struct, eq=False, kw_only=True):
         try:
             response = self._response(progress, call, await self._settled(progress, now))
         except CloudPlatformError as error:
-            progress.sign(error)
+            progress.sign(error, self._secrets(progress, ()))
             raise
         except RaisedByUser as raised:
             error_of_theirs = raised.error
@@ -250,9 +250,9 @@ class Sender(Struct, eq=False, kw_only=True):
         return outcome
 
     def _secrets(self, progress: Progress, credentials: RawHeaders) -> tuple[str, ...]:
-        """Collect what an error must not repeat: credentials, and header values of the user."""
+        """Collect what an error must not repeat: credentials, and header values of the user (but the id)."""
         given = merged(self.messages.headers, progress.call.headers)
-        values = (value for _, value in given if len(value) >= _SHORTEST_SECRET)
+        values = (each for name, each in given if len(each) >= _SHORTEST_SECRET and name != "x-request-id")
         return (*self.authentication.secrets(credentials), *values)
 
     async def _renewed(self, progress: Progress, outcome: Failure, credentials: RawHeaders) -> Failure:

@@ -422,6 +422,19 @@ async def test_a_success_that_cannot_be_read_is_not_sent_again(client_class: typ
 
 
 @over_both_clients
+@pytest.mark.parametrize("status", [200, 404])
+async def test_a_request_id_of_the_users_own_is_shown_and_a_secret_in_its_place_is_not(
+    client_class: type[AsyncClient], status: int
+) -> None:
+    """Whether it is an answer that cannot be read or a refusal: logs are searched by the id."""
+    for sent, shown in (("req-own-9", "req-own-9"), ("cp_test_key_1", "***")):
+        transport = Scripted(answer(status, {"id": 5}, {"x-request-id": sent}))
+        async with client_over(transport, client_class, headers={"x-request-id": "req-own-9"}) as client:
+            error = await failure(client)
+        assert error.request_id == shown
+
+
+@over_both_clients
 async def test_a_timeout_of_a_step_is_a_timeout_error(client_class: type[AsyncClient]) -> None:
     """The exception of httpx stays below, as the cause."""
     transport = Scripted(httpx.ReadTimeout("silent"))
