@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from cloudplatform_async.cli.session.environment import session_for_processes
+from cloudplatform_async import ConfigurationError
+from cloudplatform_async.cli.session.environment import session_for_processes, session_for_workers
 from cloudplatform_async.cli.session.options import Connection
 from cloudplatform_async.cli.session.profiles import Profile, set_profile
 from cloudplatform_async.cli.session.secrets import save
@@ -108,6 +109,8 @@ def test_other_lists_go_in_parts_too(
         ["projects", "p.ndjson", *HERE, "--page-size", "0"],
         ["projects", "p.ndjson", "--processes", "-1"],
         ["projects", "p.ndjson", *HERE, "--workers", "tcp://127.0.0.1:1"],
+        ["projects", "p.ndjson", "--workers", "somewhere"],
+        ["projects", "p.ndjson", "--workers", "tcp://user:secret@127.0.0.1:1"],
         ["projects", "p.ndjson", "--by-pages", "3"],
         ["projects", "p.ndjson", "--chunk-rows", "3"],
         ["projects", "p.ndjson", *HERE, "--by-days", "3"],
@@ -289,7 +292,7 @@ def test_the_sandbox_serves_a_job(run: Run, tmp_path: Path) -> None:
 @pytest.mark.usefixtures("no_keyring")
 @pytest.mark.parametrize("named", [[], ["--by-credentials", "team-a"]])
 def test_credentials_that_no_worker_knows_are_refused(
-    run: Run, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: list[str]
+    run: Run, sandbox: Sandbox, tmp_path: Path, named: list[str]
 ) -> None:
     """The line says what to set on the workers, and shows no secret."""
     where = tmp_path / "platform.env"
@@ -301,10 +304,22 @@ def test_credentials_that_no_worker_knows_are_refused(
         code, _, err = run(*words, *source)
         assert (code, err.count("\n"), "of every worker" in err, KEY in err) == (2, 1, True, False)
     assert ("CLOUD_API_KEY" in err) == (not named)
-    set_profile("work", Profile(base_url=sandbox.base_url), as_default=True)
+
+
+@pytest.mark.usefixtures("no_keyring")
+def test_a_default_profile_is_no_identity_of_workers(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unless all credentials have names of their own, so that it is not used."""
+    save("work", {"secret": KEY})
+    set_profile("work", Profile(), as_default=True)
+    assert session_for_workers(Connection(), named=False).address == sandbox.base_url
     monkeypatch.delenv("CLOUD_API_KEY")
-    err = run(*words)[2]
-    assert ("profile 'work'" in err) == (not named)
+    with pytest.raises(ConfigurationError, match="profile 'work'"):
+        session_for_workers(Connection(), named=False)
+    assert session_for_workers(Connection(base_url="https://a.example/v1"), named=True).options == {
+        "base_url": "https://a.example/v1"
+    }
 
 
 @pytest.mark.usefixtures("no_keyring")

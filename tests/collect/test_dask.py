@@ -7,6 +7,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import anyio
+import anyio.lowlevel
 import pytest
 
 from cloudplatform_async import ConfigurationError, Project
@@ -77,6 +79,27 @@ async def test_retries_on_workers_are_counted(cluster: Any, workspace: Sandbox, 
     assert (report.rows, report.retries) == (450, 2)
 
 
+async def test_a_job_that_is_given_up_ends_on_its_workers(
+    cluster: Any, workspace: Sandbox, tmp_path: Path
+) -> None:
+    """Dask forgets a task that runs, and would let it go on to the end of its shard."""
+    workspace.faults.add(kind="delay", delay=0.4)
+
+    def give_up(_: Progress) -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await collect(TEAMS, ndjson(tmp_path, chunk_rows=10), dask(cluster), give_up)
+    while any(cluster.run(tasks_under_way).values()):
+        await anyio.lowlevel.checkpoint()
+    assert workspace.served < 40
+
+
+def tasks_under_way(dask_worker: Any) -> int:
+    """Tasks whose coroutine has not ended, known to the scheduler or not."""
+    return len(dask_worker.state.executing)
+
+
 class Scripted:
     """A client whose tasks end as a script says; Dask's own needs a minute to give a task up."""
 
@@ -92,7 +115,7 @@ class Scripted:
     def unsubscribe_topic(self, topic: str) -> None:
         """Let it go."""
 
-    def submit(self, function: Any, task: Any, topic: str, *, key: str, pure: bool) -> Any:
+    def submit(self, function: Any, task: Any, topic: str, name: str, *, key: str, pure: bool) -> Any:
         """End the task at once."""
         self.submitted.append(task)
         ending = self.endings.pop(0) if len(self.endings) > 1 else self.endings[0]

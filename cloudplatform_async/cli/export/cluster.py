@@ -1,6 +1,7 @@
 """The Dask cluster of ``--workers``: connected to when there is work, so that a finished job needs none."""
 
 import logging
+import re
 from collections.abc import Sequence
 from functools import partial
 from importlib import import_module
@@ -15,6 +16,7 @@ from cloudplatform_async.cli.output.streams import say
 from cloudplatform_async.collect import ShardTask, dask
 from cloudplatform_async.collect.engines.executors import Observer
 
+_ADDRESS = re.compile(r"(tcp|tls|ws|wss|ucx)://[^/@\s]+:[0-9]{1,5}/?")
 _SECONDS = 10.0  # in which a scheduler answers
 
 
@@ -29,6 +31,8 @@ class Cluster:
     address: str
 
     def __attrs_post_init__(self) -> None:
+        if not _ADDRESS.fullmatch(self.address):
+            raise ConfigurationError("--workers is the address of a scheduler, such as tcp://127.0.0.1:8786.")
         try:
             import_module("distributed")
         except ImportError:
@@ -53,7 +57,9 @@ class Cluster:
 
     def _connected(self) -> Any:
         distributed: Any = import_module("distributed")  # it has no types of its own
-        logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what goes wrong is said once, by us
+        for name in tuple(logging.root.manager.loggerDict):  # of these several have levels of their own
+            if name.startswith("distributed"):
+                logging.getLogger(name).setLevel(logging.CRITICAL)  # what goes wrong is said once, by us
         try:
             return distributed.Client(self.address, timeout=_SECONDS, set_as_default=False)
         except (OSError, ValueError) as error:

@@ -72,7 +72,7 @@ class Target:
                 f"{self.key} in {self.name} is no plan of an export ({error})."
             ) from None
         except OSError as error:
-            raise OutputError(f"{self.name} cannot be read: {error}.") from None
+            raise OutputError(f"{self.name} cannot be read. {error}") from None
         if self._is_taken():
             raise ConfigurationError(
                 f"{self.name} holds rows without {self.key}, which may be another list's: choose another."
@@ -91,7 +91,7 @@ class Target:
                 return plan
             return msgspec.json.decode(self.beside.read(self.key), type=Plan)
         except (ConfigurationError, OSError) as error:
-            raise OutputError(f"{self.name} cannot be written: {error}") from None
+            raise OutputError(f"{self.name} cannot be written. {error}") from None
 
     def _is_taken(self) -> bool:
         if self.key != _PLAN:
@@ -99,7 +99,7 @@ class Target:
         try:
             return any(name.endswith(_CHUNKS) for name in self.beside.sizes())
         except OSError as error:
-            raise OutputError(f"{self.name} cannot be read: {error}.") from None
+            raise OutputError(f"{self.name} cannot be read. {error}") from None
 
 
 def target_of(name: str, kind: Kind, work: Work) -> Target:

@@ -8,12 +8,14 @@ from typing import Any
 from uuid import uuid4
 
 import msgspec
-from anyio import CancelScope, to_thread
+from anyio import CancelScope, create_task_group, sleep, to_thread
 from attrs import evolve, frozen
 
 from cloudplatform_async import ConfigurationError
 from cloudplatform_async.collect.engines.executors import Observer
 from cloudplatform_async.collect.task import ShardProgress, ShardTask
+
+_SECONDS_BETWEEN_LOOKS = 0.5
 
 
 @frozen
@@ -63,7 +65,7 @@ class _Job:
     def submit(self, task: ShardTask) -> None:
         """Give a task to the cluster."""
         key = f"{task.shard.key}-{uuid4().hex}"
-        future = self._client.submit(run_on_worker, task, self._topic, key=key, pure=False)
+        future = self._client.submit(run_on_worker, task, self._topic, key, key=key, pure=False)
         self.under_way[key] = task, future
         future.add_done_callback(self.heard.put)
 
@@ -100,15 +102,29 @@ class _Job:
                 await answer
 
 
-async def run_on_worker(task: ShardTask, topic: str) -> dict[str, Any]:
-    """Run a task in the event loop of a Dask worker."""
-    worker: Any = import_module("distributed").get_worker()
+async def run_on_worker(task: ShardTask, topic: str, key: str) -> dict[str, Any]:
+    """Run a task in the event loop of a Dask worker, until it ends or nobody waits for it any more."""
+    distributed: Any = import_module("distributed")
+    worker, result = distributed.get_worker(), dict[str, Any]()
 
     def told(progress: ShardProgress) -> None:
         worker.log_event(topic, msgspec.to_builtins(progress))
 
-    result: dict[str, Any] = msgspec.to_builtins(await task.run(told))
+    async with create_task_group() as group:
+        group.start_soon(_until_given_up, worker, key, group.cancel_scope)
+        result = msgspec.to_builtins(await task.run(told))
+        group.cancel_scope.cancel()
+    if not result:
+        raise distributed.Reschedule  # which counts only where the scheduler has thought better of it
     return result
+
+
+async def _until_given_up(worker: Any, key: str, scope: CancelScope) -> None:
+    """Cancel a task whose job was ended or killed: Dask forgets it then, but lets its coroutine go on."""
+    tasks = worker.state.tasks
+    while key in tasks and tasks[key].state != "cancelled":  # noqa: ASYNC110 - it tells nobody
+        await sleep(_SECONDS_BETWEEN_LOOKS)
+    scope.cancel()
 
 
 def _progress(plain: Any) -> ShardProgress:

@@ -20,9 +20,12 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group: whoever leads it decides
     output = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what anybody prints goes where people look
-    output.write(READY)
-    output.flush()
-    anyio.run(_serve, sys.stdin.buffer, output)
+    try:
+        output.write(READY)
+        output.flush()
+        anyio.run(_serve, sys.stdin.buffer, output)
+    except* BrokenPipeError:  # whoever started this was killed: nobody is left to whom to say so
+        os._exit(1)
 
 
 async def _serve(tasks: BinaryIO, output: BinaryIO) -> None:
