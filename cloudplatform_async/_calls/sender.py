@@ -200,7 +200,7 @@ class Sender(Struct, eq=False, kw_only=True):
                 progress.enter("token")
                 credentials = await self.authentication.headers(scope)
         if self.authentication.refreshes and (seconds := self.authentication.news()) is not None:
-            self._watch(progress).token_refreshed(seconds)
+            self._watch(progress).token_refreshed(progress.attempts, seconds)
         if isinstance(outcome, Answer):
             return outcome
         return await self._renewed(progress, outcome, credentials)
@@ -246,7 +246,7 @@ class Sender(Struct, eq=False, kw_only=True):
         if said is not None:
             self.state.limits[progress.call.group] = said
         if "deprecation" in answer.headers or "sunset" in answer.headers:
-            self._watch(progress).endpoint_deprecated(answer.headers, self.state.deprecated)
+            self._watch(progress).endpoint_deprecated(progress.attempts, answer, self.state.deprecated)
         return outcome
 
     def _secrets(self, progress: Progress, credentials: RawHeaders) -> tuple[str, ...]:
@@ -259,7 +259,7 @@ class Sender(Struct, eq=False, kw_only=True):
         """After a 429, tell of it; after a 401, refresh the token once and have the call sent at once."""
         if outcome.error.status_code == 429:
             self.state.counters.throttled += 1
-            self._watch(progress).rate_limited(self.state.gate.closure(progress))
+            self._watch(progress).rate_limited(progress.attempts, self.state.gate.closure(progress))
             if self.state.shared_turns is not None:
                 seconds = honoured_wait(outcome.error)
                 await self.state.shared_turns.pause(progress, self.authentication, seconds)

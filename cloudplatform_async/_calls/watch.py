@@ -1,7 +1,6 @@
 """One call as its observers see it: where its time goes, and what it meets."""
 
 import sys
-from collections.abc import Mapping
 
 from cloudplatform_async._connections.messages import Origin, RawHeaders
 from cloudplatform_async._protocol.calls import Call, path_template
@@ -148,20 +147,27 @@ class Watch:
         )
         self._dispatch.tell(event)
 
-    def rate_limited(self, seconds: float) -> None:
+    def rate_limited(self, attempt: int, seconds: float) -> None:
         """Tell that the group waits."""
-        self._dispatch.tell(RateLimited(**self._common, seconds=seconds))
+        self._dispatch.tell(RateLimited(**self._common, attempt=attempt, seconds=seconds))
 
-    def token_refreshed(self, elapsed: float) -> None:
+    def token_refreshed(self, attempt: int, elapsed: float) -> None:
         """Tell that the token was replaced."""
-        self._dispatch.tell(TokenRefreshed(**self._common, elapsed=elapsed))
+        self._dispatch.tell(TokenRefreshed(**self._common, attempt=attempt, elapsed=elapsed))
 
-    def endpoint_deprecated(self, headers: Mapping[str, str], told: set[tuple[str, str]]) -> None:
+    def endpoint_deprecated(self, attempt: int, answer: Answer, told: set[tuple[str, str]]) -> None:
         """Tell that the endpoint will go, once an endpoint."""
-        endpoint, said = (self._method, self._path_template), deprecation_of(headers)
+        endpoint, said = (self._method, self._path_template), deprecation_of(answer.headers)
         if said is not None and endpoint not in told:
             told.add(endpoint)
-            event = EndpointDeprecated(**self._common, since=said.since, sunset=said.sunset, link=said.link)
+            event = EndpointDeprecated(
+                **self._common,
+                attempt=attempt,
+                status_code=answer.status,
+                since=said.since,
+                sunset=said.sunset,
+                link=said.link,
+            )
             self._dispatch.tell(event)
 
     def finished(

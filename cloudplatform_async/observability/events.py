@@ -26,6 +26,9 @@ PARTS: tuple[str, ...] = (
 class CallEvent(Struct, frozen=True, kw_only=True):
     """What all events say; no header value, query value, id or body is in any of them.
 
+    Each event has an ``attempt`` too, the latest one (0 before the first), and a ``status_code``, which is
+    ``None`` where no answer is told of.
+
     Attributes:
         request_id: Of the call: the same on all of its events.
         method: Upper case.
@@ -45,6 +48,8 @@ class CallStarted(CallEvent, frozen=True, kw_only=True):
     """A call begins: nothing has been waited for yet."""
 
     handler: ClassVar[str] = "call_started"
+    attempt: ClassVar[int] = 0
+    status_code: ClassVar[None] = None
 
 
 class AttemptStarted(CallEvent, frozen=True, kw_only=True):
@@ -57,6 +62,7 @@ class AttemptStarted(CallEvent, frozen=True, kw_only=True):
     """
 
     handler: ClassVar[str] = "attempt_started"
+    status_code: ClassVar[None] = None
 
     attempt: int
     server_address: str
@@ -107,11 +113,14 @@ class RateLimited(CallEvent, frozen=True, kw_only=True):
     """The server refused a call for its rate, and the whole group of that credential waits.
 
     Attributes:
+        attempt: The one that was refused, from 1 up.
         seconds: For how long, from now.
     """
 
     handler: ClassVar[str] = "rate_limited"
+    status_code: ClassVar[int] = 429
 
+    attempt: int
     seconds: float
 
 
@@ -119,11 +128,14 @@ class TokenRefreshed(CallEvent, frozen=True, kw_only=True):
     """The call waited for another access token, and has it.
 
     Attributes:
+        attempt: The latest one.
         elapsed: Seconds that it waited.
     """
 
     handler: ClassVar[str] = "token_refreshed"
+    status_code: ClassVar[None] = None
 
+    attempt: int
     elapsed: float
 
 
@@ -131,6 +143,8 @@ class EndpointDeprecated(CallEvent, frozen=True, kw_only=True):
     """The server says that an endpoint will go (RFC 9745, RFC 8594); told once an endpoint and client.
 
     Attributes:
+        attempt: Whose answer says so, from 1 up.
+        status_code: Of that answer.
         since: When it was, or will be, deprecated.
         sunset: When it will stop to answer.
         link: Where to read about it: an URL, as the server sent it.
@@ -138,6 +152,8 @@ class EndpointDeprecated(CallEvent, frozen=True, kw_only=True):
 
     handler: ClassVar[str] = "endpoint_deprecated"
 
+    attempt: int
+    status_code: int
     since: datetime | None
     sunset: datetime | None
     link: str | None
@@ -164,6 +180,11 @@ class CallFinished(CallEvent, frozen=True, kw_only=True):
     status_code: int | None
     cause: str | None
     breakdown: Mapping[str, float]
+
+    @property
+    def attempt(self) -> int:
+        """The latest attempt; 0 where none began."""
+        return self.attempts
 
 
 class Observer(Protocol):

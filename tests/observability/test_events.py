@@ -79,6 +79,20 @@ async def test_retries_and_limits_are_told_with_what_they_met(
     assert second.delay >= 2
     limited = recorder.last(RateLimited)
     assert isinstance(limited, RateLimited)
+    told: list[Any] = list(recorder.events)
+    assert [(type(event).__name__, event.attempt, event.status_code) for event in told] == [
+        ("CallStarted", 0, None),
+        ("AttemptStarted", 1, None),
+        ("AttemptFinished", 1, 503),
+        ("RetryScheduled", 1, 503),
+        ("AttemptStarted", 2, None),
+        ("AttemptFinished", 2, 429),
+        ("RateLimited", 2, 429),
+        ("RetryScheduled", 2, 429),
+        ("AttemptStarted", 3, None),
+        ("AttemptFinished", 3, 200),
+        ("CallFinished", 3, 200),
+    ]
     assert limited.seconds == pytest.approx(2, abs=0.5)
     finished = recorder.last(CallFinished)
     assert isinstance(finished, CallFinished)
