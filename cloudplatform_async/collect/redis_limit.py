@@ -78,7 +78,10 @@ class RedisLimit:
             The turns, and the seconds until they come; with no turn, until it is worth asking again.
         """
         wanted = max(1, min(most, _at_a_time(self.requests)))
-        return await _in_thread(lambda: self._server.guarded((most, 0.0), self._server.take, name, wanted))
+        turns, due = await _in_thread(
+            lambda: self._server.guarded((most, 0.0), self._server.take, name, wanted)
+        )
+        return turns, max(0.0, due - time.monotonic())
 
     async def pause(self, name: str, seconds: float) -> None:
         """Have everybody wait, as a 429 says."""
@@ -164,22 +167,26 @@ class _Server:
                 return otherwise
 
     def take(self, name: str, wanted: int) -> tuple[int, float]:
-        """Reserve the next turns, and tell when they come, in seconds."""
+        """Reserve the next turns, and tell when they come, by this machine's monotonic clock.
+
+        A moment, not a wait: whoever reads of it later than others would come later than others too.
+        """
         from pyrate_limiter import RateItem
 
         paused = self._redis.pttl(f"{_PREFIX}{name}:pause")
         if paused > 0:
-            return 0, paused / 1000
-        bucket, now = self._bucket(name), self._now()
+            return 0, time.monotonic() + paused / 1000
+        bucket = self._bucket(name)
+        now, here = self._now(), time.monotonic()
         bucket.leak(now)
         at = now
         for _ in range(_TRIES):  # each looks at the time that the one before was told: others reserve too
             item = RateItem("", at, wanted)
             if bucket.put(item):
                 self._redis.pexpire(bucket.bucket_key, self._keep)
-                return wanted, (at - now) / 1000
+                return wanted, here + (at - now) / 1000
             at += max(1, bucket.waiting(item))
-        return 0, (at - now) / 1000
+        return 0, here + (at - now) / 1000
 
     def pause(self, name: str, seconds: float) -> None:
         """Put up a sign for everybody, unless one stands there for longer."""
