@@ -95,7 +95,7 @@ class AsyncClient(AnyEndpoint):
         proxy: str | URL | None = None,
         headers: Mapping[str, str] | None = None,
         transport: AsyncBaseTransport | None = None,
-        observers: Sequence[object] = (),
+        observers: Sequence[object] | None = (),
         max_response_bytes: int = 64 * 2**20,
         shared_limit: SharedLimit | None = None,
     ) -> None:
@@ -107,7 +107,10 @@ class AsyncClient(AnyEndpoint):
         bounds = _timeouts(timeout) or Timeouts()
         policy = RetryPolicy() if retries is None else RetryPolicy.of(retries)
         state = SharedState.over(
-            _transport(transport, limits, proxy), base=base, max_response_bytes=limit, observers=observers
+            _transport(transport, limits, proxy),
+            base=base,
+            max_response_bytes=limit,
+            observers=() if observers is None else observers,
         )
         state.share(shared_limit)
         self._owner: AsyncClient | None = None

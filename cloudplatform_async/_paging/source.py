@@ -1,7 +1,7 @@
 """Where the pages of a walk come from: a list of the platform, or items that are there already."""
 
 from collections.abc import Iterator, Sequence
-from typing import Generic, Protocol, Self, TypeVar
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 from attrs import Factory, evolve, field, frozen
 from msgspec import Struct
@@ -214,8 +214,9 @@ class ItemSource(Generic[T]):
 
     @property
     def model(self) -> type[T]:
-        """Of the first item: all are of one kind."""
-        return type(next(iter(self.items)))
+        """Of the first item: all are of one kind; ``NoneType`` where there is none."""
+        first: Any = next(iter(self.items), None)
+        return type(first)
 
     def sized(self, limit: int | None) -> Self:
         """Give the same items in pages of another size."""

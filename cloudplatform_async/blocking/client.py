@@ -80,7 +80,7 @@ class Client:
         proxy: str | httpx.URL | None = None,
         headers: Mapping[str, str] | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
-        observers: Sequence[object] = (),
+        observers: Sequence[object] | None = (),
         max_response_bytes: int = 64 * 2**20,
         shared_limit: SharedLimit | None = None,
     ) -> None:

@@ -43,7 +43,7 @@ class Dispatch:
         observers: Objects with any subset of the methods of ``Observer``.
 
     Raises:
-        ConfigurationError: For one that has none of them.
+        ConfigurationError: For one that has none of them, and for one that is not in a list.
     """
 
     __slots__ = ("_failed", "followers", "handlers")
@@ -53,6 +53,9 @@ class Dispatch:
         self.handlers: dict[type[CallEvent], list[tuple[object, Callable[[Any], Any]]]] = {}
         self.followers: list[tuple[object, Callable[[], object] | None]] = []
         self._failed: set[int] = set()
+        if not hasattr(observers, "__iter__"):
+            kind = type(observers).__name__
+            raise ConfigurationError(f"observers must be a list of observers, not a {kind}.")
         for observer in observers:
             found = [event for event in _EVENTS if callable(getattr(observer, event.handler, None))]
             if not found:

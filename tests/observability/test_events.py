@@ -1,5 +1,6 @@
 """What happens in a call is told, in order, once, and without a secret."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from typing import Any
@@ -258,6 +259,15 @@ def test_an_observer_without_a_method_is_a_mistake() -> None:
     """Not one that is silently never told."""
     with pytest.raises(ConfigurationError, match="call_finished"):
         AsyncClient(api_key="key", observers=[object()])
+
+
+def test_one_observer_is_given_in_a_list() -> None:
+    """The message says so; ``None`` is none."""
+    one: Any = Recorder()
+    with pytest.raises(ConfigurationError, match="list"):
+        AsyncClient(api_key="key", observers=one)
+    transport = httpx.MockTransport(lambda _: httpx.Response(200))
+    asyncio.run(AsyncClient(api_key="key", observers=None, transport=transport).aclose())
 
 
 async def test_a_refresh_is_told_once_however_many_wait(sandbox: Sandbox, recorder: Recorder) -> None:

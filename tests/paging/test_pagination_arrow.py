@@ -184,6 +184,8 @@ async def test_items_of_no_class_are_refused() -> None:
             await client.projects.iter_all(model=dict).arrow()
         with pytest.raises(InvalidRequestError):
             client.projects.iter_all().record_batches(batch_size=0)
+    with pytest.raises(TypeError, match="attrs class"):  # of no items at all
+        await Paginator.of([]).arrow()
 
 
 async def test_without_the_extra_the_message_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
