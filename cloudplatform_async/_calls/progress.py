@@ -20,6 +20,7 @@ from cloudplatform_async.errors import CloudPlatformError, Outcome
 from cloudplatform_async.responses import RateLimit
 from cloudplatform_async.settings import RetryPolicy, Timeouts
 
+_SILENCE = 1.0  # seconds without an answer after which a kept connection may be dead
 _BUDGET_SPENT = "Not tried again: the client's retry budget is spent, as in an outage."
 
 
@@ -107,6 +108,16 @@ class Progress(Struct, eq=False, kw_only=True):
         """Take in that an attempt came to an answer, or that its connection broke."""
         self.wants_fresh = broken and self._lease is not None and self._lease.reused
         self._lease = None
+
+    async def distrust(self) -> None:
+        """After a wait that was given up, leave no connection that is as old as the kept one it was for.
+
+        Who gives up sooner, for another answer came or a browser has left, knows nothing of the network.
+        """
+        now, total = self.clock.monotonic(), self.timeouts.total
+        is_late = now - self.departed >= _SILENCE or (total is not None and now - self.started >= 0.9 * total)
+        if self._lease is not None and self._lease.reused and is_late:
+            await self._lease.distrust()
 
     def settle(self, failure: Failure, budget: RetryBudget) -> Failure:
         """Take in a failed attempt, charge it to the budget, and write on it what follows."""

@@ -75,7 +75,7 @@ class Sender(Struct, eq=False, kw_only=True):
             policy=self.retries,
             timeouts=call.timeouts or self.timeouts,
             started=clock.monotonic(),
-            key=choose_key(call.method, call.idempotency_key, _new_key),
+            key=choose_key(call.method, call.idempotency_key, lambda: str(uuid4())),
             request_id=self.messages.request_id_of(call) or os.urandom(16).hex(),
         )
         self.state.counters.in_flight += 1
@@ -233,6 +233,8 @@ class Sender(Struct, eq=False, kw_only=True):
             outcome = self._judged(progress, self.messages.answer(response), credentials)
             return outcome
         finally:
+            if outcome is None:
+                await progress.distrust()
             if watch is not None:
                 connections, _ = self.state.connections.count()
                 watch.attempt_finished(progress.attempts, outcome, progress.rate_limit, connections)
@@ -293,7 +295,3 @@ class Sender(Struct, eq=False, kw_only=True):
             replayed=replayed,
             rate_limit=progress.rate_limit,
         )
-
-
-def _new_key() -> str:
-    return str(uuid4())

@@ -113,6 +113,10 @@ class Lease(ABC):
         """
 
     @abstractmethod
+    async def distrust(self) -> None:
+        """Close idle connections that are as old as the last one here, which was silent for too long."""
+
+    @abstractmethod
     async def release(self) -> None:
         """Give back what the lease holds; may be called again."""
 

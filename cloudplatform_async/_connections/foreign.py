@@ -114,6 +114,9 @@ class _ForeignLease(Lease):
             await response.stream.aclose()
         return b"".join(body)[: limit + 1]
 
+    async def distrust(self) -> None:
+        """Nothing: what it keeps is its own affair."""
+
     async def release(self) -> None:
         """Nothing: the exchange has closed its response."""
 

@@ -171,7 +171,7 @@ class Pool(Connections):
 class PooledLease(Lease):
     """A permit of a pool, and the connection that was found for it."""
 
-    __slots__ = ("_connection", "_fresh", "_permits", "_pool", "_route", "enter", "reused", "sent")
+    __slots__ = ("_connection", "_fresh", "_last", "_permits", "_pool", "_route", "enter", "reused", "sent")
 
     def __init__(self, pool: Pool, permits: Permits, *, fresh: bool) -> None:
         self._pool = pool
@@ -179,6 +179,7 @@ class PooledLease(Lease):
         self._fresh = fresh
         self._route: Route | None = None
         self._connection: Connection | None = None
+        self._last: Connection | None = None
         self.sent = self.reused = False
         self.enter: Enter | None = None
 
@@ -198,7 +199,7 @@ class PooledLease(Lease):
         """Send a request and wait for the beginning of its answer."""
         self.sent = self.reused = False
         self._route, connection = await self._pool.check_out(request.origin, fresh=self._fresh)
-        self._connection = connection
+        self._connection = self._last = connection
         self.reused, connection.enter = connection.used, self.enter
         try:
             if not connection.used:
@@ -231,6 +232,10 @@ class PooledLease(Lease):
             closed.__cause__ = error
             return closed
         return error
+
+    async def distrust(self) -> None:
+        if self._route is not None and self._last is not None:
+            await self._pool.drop_as_old_as(self._route, self._last)
 
     async def release(self) -> None:
         connection, permits = self._connection, self._permits

@@ -215,8 +215,8 @@ class ItemSource(Generic[T]):
     @property
     def model(self) -> type[T]:
         """Of the first item: all are of one kind; ``NoneType`` where there is none."""
-        first: Any = next(iter(self.items), None)
-        return type(first)
+        kind: type[Any] = type(next(iter(self.items), None))
+        return kind
 
     def sized(self, limit: int | None) -> Self:
         """Give the same items in pages of another size."""

@@ -3,7 +3,7 @@
 import anyio
 import pytest
 
-from cloudplatform_async import AsyncClient, RetryPolicy, Timeouts
+from cloudplatform_async import APITimeoutError, AsyncClient, RetryPolicy, Timeouts
 from tests.connections.servers import Peer, Server, Transport, everywhere
 from tests.tiers import slow
 
@@ -61,3 +61,43 @@ async def test_one_attempt_at_most_is_lost_on_old_connections(
             assert client.statistics().connections == 1
             await client.projects.get("prj")
     assert (response.attempts, network.swallowed) == (2, 1)
+
+
+@pytest.mark.parametrize("give_up", [0.1, *slow(1.1)])
+async def test_a_call_that_is_given_up_is_the_last_on_old_connections(
+    transport_class: type[Transport], give_up: float
+) -> None:
+    """By its own ``timeout=``, or from outside after a second: the next does not wait for as dead a one."""
+    network = Network(5)
+    with Server(network) as server:
+        async with AsyncClient(
+            base_url=f"{server.url}/v1", api_key="k", transport=transport_class()
+        ) as client:
+            async with anyio.create_task_group() as tasks:
+                for _ in range(5):
+                    tasks.start_soon(client.projects.get, "prj")
+            network.cut(server)
+            with anyio.move_on_after(give_up if give_up > 1 else None):
+                with pytest.raises(APITimeoutError):
+                    await client.projects.get("prj", timeout=0.1 if give_up < 1 else 60)
+            assert client.statistics().connections == 0
+            await client.projects.get("prj")
+    assert network.swallowed == 1
+
+
+async def test_a_call_that_is_given_up_soon_costs_no_connection_but_its_own(
+    transport_class: type[Transport],
+) -> None:
+    """A browser that leaves says nothing of the network."""
+    network = Network(5)
+    with Server(network) as server:
+        async with AsyncClient(
+            base_url=f"{server.url}/v1", api_key="k", transport=transport_class()
+        ) as client:
+            async with anyio.create_task_group() as tasks:
+                for _ in range(5):
+                    tasks.start_soon(client.projects.get, "prj")
+            network.cut(server)
+            with anyio.move_on_after(0.05):
+                await client.projects.get("prj")
+            assert client.statistics().connections == 4
