@@ -1,6 +1,9 @@
 """What the user's own functions raise: carried past whatever handles our errors, and one object a waiter."""
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from copy import copy
+from types import MemberDescriptorType
 from typing import ParamSpec, TypeVar
 
 from cloudplatform_async.errors import CloudPlatformError
@@ -40,12 +43,31 @@ def another(error: BaseException) -> BaseException:
 
 
 def _copied(error: E) -> E:
-    """Copy an error without calling its class, which may want other arguments than it keeps."""
-    kind = type(error)
-    twin = kind.__new__(kind, *error.args)
-    twin.__dict__.update(error.__dict__)
+    """Copy an error; one that no copy can be made of is given as it is."""
+    try:
+        twin = _remade(error)
+    except TypeError:  # not written in Python
+        try:
+            twin = copy(error)
+        except (TypeError, ValueError):
+            return error
     if notes := error.__dict__.get("__notes__"):
         twin.__dict__["__notes__"] = [*notes]
     twin.__cause__, twin.__context__ = error.__cause__, error.__context__
     twin.__suppress_context__ = error.__suppress_context__
     return twin.with_traceback(error.__traceback__)
+
+
+def _remade(error: E) -> E:
+    """Make an error anew without calling its class, which may want other arguments than it keeps."""
+    kind = type(error)
+    lineage = kind.__mro__[: kind.__mro__.index(BaseException)]
+    base = next((each for each in lineage if each.__module__ == "builtins"), BaseException)
+    twin: E = base.__new__(kind, *error.args)
+    twin.__dict__.update(error.__dict__)
+    for each in lineage:
+        for name, member in vars(each).items():  # slots, and what Python's own keep beside their arguments
+            if isinstance(member, MemberDescriptorType) and getattr(error, name, None) is not None:
+                with suppress(AttributeError):  # read-only: made of the arguments
+                    member.__set__(twin, member.__get__(error))
+    return twin
