@@ -30,6 +30,11 @@ class Job(Protocol[T_co]):
         """Tell whether the outcome is known."""
         ...
 
+    @property
+    def is_here(self) -> bool:
+        """Tell whether it runs on the present event loop; on one that has ended there is no outcome."""
+        ...
+
     async def wait(self) -> T_co:
         """Wait for the outcome; cancelling the waiter does not cancel the job.
 
@@ -140,6 +145,10 @@ class _AsyncioJob(Generic[T]):
     def done(self) -> bool:
         return self._task.done()
 
+    @property
+    def is_here(self) -> bool:
+        return self._loop is current_event_loop()
+
     async def wait(self) -> T:
         await self.ended()
         if self._task.cancelled():
@@ -151,7 +160,7 @@ class _AsyncioJob(Generic[T]):
 
     async def ended(self) -> None:
         # A loop that does not run can end nothing; it cancels what is left when it is closed itself.
-        if not self._task.done() and self._loop is current_event_loop():
+        if not self._task.done() and self.is_here:
             await self._ended.wait()
 
     def cancel(self) -> None:
@@ -183,6 +192,10 @@ class _TrioJob(Generic[T]):
     def done(self) -> bool:
         return self._ended.is_set()
 
+    @property
+    def is_here(self) -> bool:
+        return self._token is current_event_loop()
+
     async def wait(self) -> T:
         import outcome
         import trio
@@ -196,7 +209,7 @@ class _TrioJob(Generic[T]):
         raise self._outcome.error if self._waiters == 1 else another(self._outcome.error)
 
     async def ended(self) -> None:
-        if not self._ended.is_set() and self._token is current_event_loop():  # as above
+        if not self._ended.is_set() and self.is_here:  # as above
             await self._ended.wait()
 
     def cancel(self) -> None:

@@ -3,11 +3,13 @@
 import asyncio
 import gc
 import weakref
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import anyio
 import anyio.lowlevel
 import pytest
+import trio
 from attrs import define
 
 from cloudplatform_async import AsyncClient, ClientStateError, Paginator, Project
@@ -20,6 +22,24 @@ pytestmark = pytest.mark.anyio
 
 AHEAD = pytest.mark.parametrize("ahead", [0, 1, 3])
 PAGINGS = pytest.mark.parametrize("paging", ["page", "cursor"])
+
+
+Run = Callable[[Coroutine[Any, Any, list[str]]], list[str]]
+
+
+def left_open(coroutine: Coroutine[Any, Any, list[str]]) -> list[str]:
+    """Run in a loop that is closed without a word to its tasks."""
+    loop = asyncio.new_event_loop()
+    loop.set_exception_handler(lambda *_: None)
+    try:
+        return loop.run_until_complete(coroutine)
+    finally:
+        loop.close()
+
+
+def with_trio(coroutine: Coroutine[Any, Any, list[str]]) -> list[str]:
+    """Run in trio."""
+    return trio.run(lambda: coroutine)
 
 
 async def assert_nothing_left(client: AsyncClient, listing: Listing) -> None:
@@ -232,3 +252,26 @@ def test_a_loop_that_ends_in_the_middle_of_a_walk_is_silent() -> None:
     with pytest.warns(ResourceWarning, match="never closed") as caught:
         holder.clear()
     assert len(caught) == 1
+
+
+@pytest.mark.parametrize(
+    "runs", [(asyncio.run, asyncio.run), (left_open, asyncio.run), (asyncio.run, with_trio)]
+)
+@AHEAD
+def test_a_walk_goes_on_in_the_next_event_loop(runs: tuple[Run, Run], ahead: int) -> None:
+    """What was fetched ahead in the last one is fetched again, where that has ended before it came."""
+    first, second = runs
+    gates = {2: Gate()}
+    client = client_of(Listing(names(40), gates=gates))
+    walk = client.projects.iter_all(ahead=ahead, page_size=10)
+
+    async def begin() -> list[str]:
+        return [(await anext(walk)).id for _ in range(10)]
+
+    async def go_on() -> list[str]:
+        gates.clear()
+        ids = [item.id async for item in walk]
+        await client.aclose()
+        return ids
+
+    assert first(begin()) + second(go_on()) == names(40)
