@@ -1,6 +1,8 @@
 """Holds a group's calls back while the server says wait, and lets them go paced and in turn."""
 
 from collections import OrderedDict
+from collections.abc import Mapping
+from types import MappingProxyType
 
 import anyio
 from msgspec import Struct, field
@@ -13,6 +15,7 @@ from cloudplatform_async._protocol.retries import Failure, backoff, honoured_wai
 from cloudplatform_async.errors import RateLimitError
 from cloudplatform_async.responses import RateLimit
 
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 HELD_BACK = "held_back"
 """Code of the error of a call that the client itself did not let go."""
 
@@ -141,14 +144,21 @@ class Gate:
         lane = self._find(progress)
         return 0.0 if lane is None else lane.pace.closure(progress.clock.monotonic())
 
-    def learn(self, progress: Progress, outcome: Answer | Failure) -> RateLimit | None:
+    def learn(
+        self, progress: Progress, outcome: Answer | Failure, headers: Mapping[str, str] = NO_HEADERS
+    ) -> RateLimit | None:
         """Take in what the server answered to a call: only a 429 closes its group.
 
         Of what remains, requests that are under way have their part already: when no more than theirs is
         left, another one would be refused.
 
+        Args:
+            progress: Of the call.
+            outcome: A success, or an error.
+            headers: Of the answer that it was made of.
+
         Returns:
-            What a success says of the limit.
+            What the answer says of the limit; that of an error is no reason for caution.
         """
         now = progress.clock.monotonic()
         status = outcome.error.status_code if isinstance(outcome, Failure) else outcome.status
@@ -157,7 +167,7 @@ class Gate:
         elif status is not None and status < 500 and (lane := self._find(progress)):
             lane.pace.deliver()  # also a 404: the limit let it through
         if isinstance(outcome, Failure):
-            return None
+            return rate_limit_of(headers, progress.clock.wall())
         said = rate_limit_of(outcome.headers, progress.clock.wall())
         if said is None or said.remaining > self.under_way.get((progress.identity, progress.call.group), 0):
             return said

@@ -244,7 +244,7 @@ class Sender(Struct, eq=False, kw_only=True):
         outcome: Answer | Failure = answer
         if not 200 <= answer.status < 300:
             outcome = refusal(answer, progress.clock, self._secrets(progress, credentials))
-        said = progress.rate_limit = self.state.gate.learn(progress, outcome)
+        said = progress.rate_limit = self.state.gate.learn(progress, outcome, answer.headers)
         if said is not None:
             self.state.limits[progress.call.group] = said
         if "deprecation" in answer.headers or "sunset" in answer.headers:

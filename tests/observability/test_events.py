@@ -14,6 +14,7 @@ from cloudplatform_async import (
     ConfigurationError,
     NotFoundError,
     OAuthClientCredentials,
+    RateLimitError,
     RetryPolicy,
 )
 from cloudplatform_async.observability import (
@@ -354,3 +355,19 @@ async def test_an_attempt_says_what_is_left_of_the_limit(client: AsyncClient, re
     finished = recorder.last(AttemptFinished)
     assert isinstance(finished, AttemptFinished)
     assert finished.remaining == 599
+
+
+async def test_a_refusal_says_what_is_left_too(
+    client: AsyncClient, sandbox: Sandbox, recorder: Recorder
+) -> None:
+    """Above all the one that says that nothing is."""
+    with pytest.raises(NotFoundError):
+        await client.projects.get("nope")
+    assert client.statistics().limits["projects"].remaining == 599
+    spent = {"RateLimit-Limit": "600", "RateLimit-Remaining": "0", "RateLimit-Reset": "7", "Retry-After": "7"}
+    sandbox.faults.add(status=429, headers=spent, times=1)
+    with pytest.raises(RateLimitError):
+        await client.with_options(retries=0).projects.list()
+    finished = recorder.last(AttemptFinished)
+    assert isinstance(finished, AttemptFinished)
+    assert (finished.remaining, client.statistics().limits["projects"].reset) == (0, 7)
