@@ -1,6 +1,6 @@
 """Measures what collect can do: rows a second by engine and workers, and the cost of a row on its way.
 
-``python benchmarks/collect.py [--rows 500000] [--rounds 5] [--only cost,local,dask,limit]`` prints a table
+``python benchmarks/collect.py [--rows 400000] [--rounds 5] [--only cost,local,dask,limit]`` prints a table
 for each. The platform is ``tests/collect/fast_platform.py`` in a process of its own on the same cores; its
 pages are made before it is measured.
 """
@@ -134,7 +134,7 @@ def limit(rounds: int, seconds: float = 20.0) -> None:
 def main() -> None:
     """Print a table for each measure."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=500_000)
+    parser.add_argument("--rows", type=int, default=400_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", default="cost,local,dask,limit")
     options = parser.parse_args()
