@@ -7,8 +7,7 @@ import warnings
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import CancelledError, Future
 from contextlib import suppress
-from functools import partial
-from threading import Lock, Thread, current_thread
+from threading import RLock, Thread, current_thread
 from typing import Any, Generic, TypeVar
 
 from cloudplatform_async import AsyncClient, ClientStateError
@@ -42,7 +41,7 @@ class Portal:
     def __init__(self, client: AsyncClient) -> None:
         self._client = client
         self.is_closed: bool = False
-        self._lock = Lock()
+        self._lock = RLock()  # to close is to begin as well
         self._process = os.getpid()
         self._thread: Thread | None = None
         self._begun: _Begun | None = None
@@ -99,12 +98,15 @@ class Portal:
         Raises:
             ClientStateError: Where one of the client's own calls does it, which would wait for itself.
         """
-        if self.is_closed or self._process != os.getpid():  # after a fork all of it is the parent's
+        if self._process != os.getpid():  # after a fork all of it is the parent's
             return
-        if self._thread is current_thread():
-            raise ClientStateError("A blocking client is not closed by what it calls itself.")
-        loop, ending = self._begin()
-        self.is_closed = True
+        with self._lock:
+            if self.is_closed:
+                return
+            if self._thread is current_thread():
+                raise ClientStateError("A blocking client is not closed by what it calls itself.")
+            loop, ending = self._begin()
+            self.is_closed = True
         try:
             asyncio.run_coroutine_threadsafe(self._client.aclose(), loop).result()
         finally:
@@ -112,26 +114,26 @@ class Portal:
             if self._thread is not None:
                 self._thread.join()
             self._has_ended = True
-            for future in list(
-                self._waiting
-            ):  # of calls that came when the loop had turned for the last time
+            # Of calls that came when the loop had turned for the last time.
+            for future in list(self._waiting):
                 future.cancel()
 
     def __del__(self) -> None:
         # One without a thread is a client that was never used, which says so itself.
         if self._begun is not None and not self.is_closed and self._process == os.getpid():
-            text = f"{self._client!r} was never closed; use {CLOSED_BY}."
-            warnings.warn(text, ResourceWarning, stacklevel=1, source=self)
             loop, ending = self._begun
             with suppress(RuntimeError):  # it has ended by itself
                 loop.call_soon_threadsafe(ending.set_result, self._client.aclose)
+            # Last, for it raises where warnings are errors.
+            text = f"{self._client!r} was never closed; use {CLOSED_BY}."
+            warnings.warn(text, ResourceWarning, stacklevel=1, source=self)
 
     def _begin(self) -> _Begun:
         with self._lock:
             if self._begun is None:
                 begun: Future[_Begun] = Future()
-                target, name = partial(asyncio.run, _serve(begun)), "cloudplatform blocking client"
-                self._thread = Thread(target=target, name=name, daemon=True)
+                name = "cloudplatform blocking client"
+                self._thread = Thread(target=_serve, args=(begun,), name=name, daemon=True)
                 self._thread.start()
                 self._begun = begun.result()
             return self._begun
@@ -170,10 +172,20 @@ class _Run(Generic[T]):
             self._task.cancel()
 
 
-async def _serve(begun: "Future[_Begun]") -> None:
-    loop = asyncio.get_running_loop()
-    ending: asyncio.Future[_Last | None] = loop.create_future()
-    begun.set_result((loop, ending))
+def _serve(begun: "Future[_Begun]") -> None:
+    runner = asyncio.Runner()
+    try:
+        loop = runner.get_loop()
+    except OSError as error:  # no file descriptor is left; whoever waits is told, and not left to wait
+        begun.set_exception(error)
+        return
+    with runner:
+        ending: asyncio.Future[_Last | None] = loop.create_future()
+        begun.set_result((loop, ending))
+        runner.run(_until(ending))
+
+
+async def _until(ending: "asyncio.Future[_Last | None]") -> None:
     if (last := await ending) is not None:
         await last()
 

@@ -8,11 +8,14 @@ import signal
 import subprocess
 import sys
 import threading
+import warnings
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import ContextVar
 from datetime import date
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, NoReturn
 
 import httpx
 import pytest
@@ -29,7 +32,7 @@ from cloudplatform_async import (
     PermissionDeniedError,
     RetryPolicy,
 )
-from cloudplatform_async.blocking import Client, Stream, Tail, Walk
+from cloudplatform_async.blocking import Client, Stream, Tail, Walk, portal
 from cloudplatform_async.blocking.resources import (
     BlockingEvents,
     BlockingProjects,
@@ -320,6 +323,61 @@ def test_closing_ends_a_call_of_another_thread(sandbox: Sandbox) -> None:
             call.result()
 
 
+def test_two_threads_may_close_a_client_at_once(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both find it open; one ends it, or the other would meet a loop that has ended."""
+    client = Client(base_url=sandbox.base_url, api_key=sandbox.api_key)
+    client.projects.get("prj_000001")
+    close, closed = client._client.aclose, list[int]()
+
+    async def counted() -> None:
+        closed.append(1)
+        await close()
+
+    both = threading.Barrier(2)
+
+    def getpid_with_the_other() -> int:
+        both.wait(timeout=30)
+        return os.getpid()
+
+    monkeypatch.setattr(portal, "os", SimpleNamespace(getpid=getpid_with_the_other))
+    monkeypatch.setattr(client._client, "aclose", counted)
+    with ThreadPoolExecutor(2) as threads:
+        for closing in [threads.submit(client.close) for _ in range(2)]:
+            closing.result(timeout=30)
+    assert closed == [1]
+
+
+def test_a_loop_that_cannot_begin_is_an_error_of_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as where no file descriptor is left; the next call tries again."""
+    answer = httpx.MockTransport(lambda _: httpx.Response(200, json={"id": "prj_01", "name": "core-api"}))
+
+    def full() -> NoReturn:
+        raise OSError("Too many open files")
+
+    with Client(api_key="key", transport=answer) as client:
+        with monkeypatch.context() as patch:
+            patch.setattr(asyncio.events, "new_event_loop", full)
+            with pytest.raises(OSError, match="Too many"):
+                client.projects.get("prj_01")
+        assert client.projects.get("prj_01").name == "core-api"
+
+
+def test_a_call_has_the_context_of_whoever_makes_it() -> None:
+    """Though it runs in another thread: the user's functions find the tenant, a tracer its span."""
+    tenant: ContextVar[str] = ContextVar("tenant")
+    seen = list[str]()
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request.headers["x-api-key"])
+        return httpx.Response(200, json={"id": "prj_01", "name": "core-api"})
+
+    with Client(api_key=tenant.get, transport=httpx.MockTransport(answer)) as client:
+        for name in ("key-of-one", "key-of-two"):
+            tenant.set(name)
+            client.projects.get("prj_01")
+    assert seen == ["key-of-one", "key-of-two"]
+
+
 @pytest.mark.parametrize("fate", ["never begun", "refused"])
 def test_a_call_that_meets_the_end_of_its_loop_ends(
     sandbox: Sandbox, fate: str, monkeypatch: pytest.MonkeyPatch
@@ -404,7 +462,7 @@ def test_an_interrupt_while_a_call_is_handed_over_cancels_it_too(
 
     def interrupted(*args: Any, **options: Any) -> None:
         hand_over(*args, **options)
-        while not client.statistics().in_flight:
+        while len(sandbox.requests) < 2:
             pass
         raise KeyboardInterrupt
 
@@ -451,6 +509,21 @@ def test_a_forgotten_client_warns_and_its_thread_ends(sandbox: Sandbox) -> None:
     client.projects.get("prj_000001")
     (mine,) = {thread for thread in threading.enumerate() if thread.name == THREAD} - before
     with pytest.warns(ResourceWarning, match="never closed"):
+        del client
+        gc.collect()
+    mine.join(timeout=30)
+    assert not mine.is_alive()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_the_thread_of_a_forgotten_client_ends_where_warnings_are_errors(sandbox: Sandbox) -> None:
+    """As in a suite that runs with ``-W error``, which would gather them."""
+    before = {thread for thread in threading.enumerate() if thread.name == THREAD}
+    client = Client(base_url=sandbox.base_url, api_key=sandbox.api_key)
+    client.projects.get("prj_000001")
+    (mine,) = {thread for thread in threading.enumerate() if thread.name == THREAD} - before
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ResourceWarning)
         del client
         gc.collect()
     mine.join(timeout=30)
