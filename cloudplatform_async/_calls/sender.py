@@ -78,13 +78,13 @@ class Sender(Struct, eq=False, kw_only=True):
             key=choose_key(call.method, call.idempotency_key, lambda: str(uuid4())),
             request_id=self.messages.request_id_of(call) or os.urandom(16).hex(),
         )
-        self.state.counters.in_flight += 1
         dispatch = self.state.dispatch
         if (dispatch.followers and dispatch.is_followed()) or LOGGER.isEnabledFor(DEBUG):
             progress.watch = self._watch(progress)
             progress.watch.call_started()
         response: APIResponse[T] | None = None
         error_of_theirs: BaseException | None = None
+        self.state.counters.in_flight += 1
         try:
             response = self._response(progress, call, await self._settled(progress, now))
         except CloudPlatformError as error:
@@ -153,7 +153,7 @@ class Sender(Struct, eq=False, kw_only=True):
                 progress.enter("rate_limit")
                 await self.state.shared_turns.enter(progress, self.authentication)
             outcome = await self._sent(progress)
-        except RateLimitError as error:  # the gate's: the server itself was not asked
+        except RateLimitError as error:  # the gate's, or the shared limit's: the server was not asked
             outcome = Failure(error, transient=False)
         if isinstance(outcome, Answer):
             return outcome
@@ -170,11 +170,11 @@ class Sender(Struct, eq=False, kw_only=True):
         What has to wait at the gate or for credentials lets go of the connection meanwhile: others may
         need it, the token's own request first of all.
         """
-        gate, scope, watch = self.state.gate, progress.call.scope, progress.watch
+        gate, scope = self.state.gate, progress.call.scope
         credentials: RawHeaders | None = None
         while True:
-            if watch is not None:
-                watch.enter("queue")
+            if progress.watch is not None:
+                progress.watch.enter("queue")
             try:
                 lease = await self.state.connections.acquire(
                     progress.timeouts.pool, fresh=progress.wants_fresh
@@ -190,12 +190,10 @@ class Sender(Struct, eq=False, kw_only=True):
                         break
             finally:
                 await lease.release()
-            if watch is not None:
-                watch.enter("token")
+            progress.enter("token")
             credentials = await self.authentication.headers(scope)
             progress.identity = self.authentication.identity_of(credentials)
-            if watch is not None:
-                watch.enter("rate_limit")
+            progress.enter("rate_limit")
             if await gate.enter(progress):  # they may have changed meanwhile
                 progress.enter("token")
                 credentials = await self.authentication.headers(scope)

@@ -7,6 +7,7 @@ from weakref import WeakKeyDictionary
 
 import anyio
 
+from cloudplatform_async._calls.gate import HELD_BACK
 from cloudplatform_async._oauth.authentication import Authentication
 from cloudplatform_async._protocol.calls import Call
 from cloudplatform_async._protocol.rate_limits import SharedLimit, shared_name
@@ -90,7 +91,7 @@ class SharedTurns:
             raise RateLimitError(
                 f"The shared limit of {caller.call.group!r} is used up for another {wait:.1f} s, "
                 "longer than this call may wait; nothing was sent.",
-                code="held_back",
+                code=HELD_BACK,
                 retry_after=wait,
             )
         if wait > 0:

@@ -210,6 +210,24 @@ async def test_an_observer_that_raises_changes_nothing_and_is_said_once(
     assert sum("Broken" in record.getMessage() for record in caplog.records) == 1
 
 
+async def test_a_call_that_an_observer_ends_before_it_began_is_not_in_flight(sandbox: Sandbox) -> None:
+    """What is no `Exception`, such as an exit, passes; the statistics count no call for ever."""
+
+    class End(BaseException):
+        pass
+
+    class Ending:
+        def call_started(self, event: object) -> None:
+            raise End
+
+    async with AsyncClient(
+        base_url=sandbox.base_url, api_key="k", transport=sandbox.transport(), observers=[Ending()]
+    ) as client:
+        with pytest.raises(End):
+            await client.projects.get("prj_000001")
+        assert client.statistics().in_flight == 0
+
+
 @pytest.mark.parametrize(("wants", "kinds"), [(True, 5), (False, 1)])
 async def test_an_observer_that_is_not_enabled_is_told_what_is_rare_alone(
     *, wants: bool, kinds: int, sandbox: Sandbox
