@@ -74,7 +74,9 @@ def follow_environment() -> None:
     )
     if level is None or any(not isinstance(each, logging.NullHandler) for each in LOGGER.handlers):
         return
+    LOGGER.setLevel(level)
+    if logging.getLogger().handlers:  # which show the lines: each is to be seen once
+        return
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s"))
     LOGGER.addHandler(handler)
-    LOGGER.setLevel(level)

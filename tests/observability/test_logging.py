@@ -66,9 +66,10 @@ async def test_a_refresh_is_an_info(sandbox: Sandbox, caplog: pytest.LogCaptureF
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("own", ["", "import logging; logging.basicConfig()\n"])
 @pytest.mark.parametrize(("level", "lines"), [("debug", 1), ("info", 0), ("", 0)])
-def test_an_environment_variable_shows_lines_for_a_quick_look(level: str, lines: int) -> None:
-    """``CLOUD_LOG=debug`` needs no line of code."""
+def test_an_environment_variable_shows_lines_for_a_quick_look(level: str, lines: int, own: str) -> None:
+    """``CLOUD_LOG=debug`` needs no line of code, and where a program logs already, shows none twice."""
     program = """
 import asyncio
 from cloudplatform_async import AsyncClient
@@ -82,7 +83,7 @@ async def main():
 asyncio.run(main())
 """
     done = subprocess.run(
-        [sys.executable, "-c", program],
+        [sys.executable, "-c", own + program],
         env={"CLOUD_LOG": level, "PATH": "/usr/bin:/bin"},
         capture_output=True,
         text=True,
