@@ -12,7 +12,7 @@ from cloudplatform_async import ConfigurationError
 from cloudplatform_async.cli.session.environment import session_for_processes, session_for_workers
 from cloudplatform_async.cli.session.options import Connection
 from cloudplatform_async.cli.session.profiles import Profile, set_profile
-from cloudplatform_async.cli.session.secrets import save
+from cloudplatform_async.cli.session.secrets import load, save
 from cloudplatform_async.sandbox import Sandbox
 from tests.collect.targets import bytes_of, ids_of, project_ids, rows_of
 from tests.tiers import slow
@@ -337,6 +337,27 @@ async def test_processes_speak_as_the_session_does(
         assert (session.address, session.options) == ("https://work.example/v1", {"timeout": 5.0})
     assert within == ["https://work.example/v1", None, KEY]
     assert [os.environ.get(name) for name in names] == before
+
+
+@pytest.mark.usefixtures("no_keyring", "no_waiting")
+def test_a_token_that_any_shard_finds_refused_is_forgotten(
+    run: Run, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """Also where the first shard that failed met something else: the next command fetches another token."""
+    save("work", {"client_secret": "s", "access_token": sandbox.issue_token(), "renew_at": "9e9"})
+    login = Profile(
+        kind="client-credentials",
+        token_url="https://login.example/token",
+        client_id="c",
+        base_url=sandbox.base_url,
+    )
+    set_profile("work", login)
+    sandbox.faults.add(status=403, path="/v1/projects", times=1)
+    sandbox.faults.add(status=401, path="/v1/projects")
+    words = ["export", "projects", str(tmp_path / "p.csv"), *HERE, "--profile", "work"]
+    code, _, err = run(*words, "--by-filter", "status=active", "--by-filter", "status=archived")
+    assert (code, "2 of 2 shards failed" in err) == (4, True)
+    assert load("file", "work") == {"client_secret": "s", "renew_at": "9e9"}
 
 
 def test_a_key_of_the_environment_goes_to_no_address_of_a_file(

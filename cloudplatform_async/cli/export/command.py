@@ -94,7 +94,7 @@ async def export(
 
         for name, value in (("--columns", columns), ("--limit", limit)):
             if value is not None:
-                raise ConfigurationError(f"{name} is for exports to one file, which no --processes share.")
+                raise ConfigurationError(f"{name} is for exports to one file, not for those in parts.")
         shards = shards_of(what, days, params, page_size, work)
         return await run(
             Job(target=file, kind=kind, shards=shards, page_size=page_size, work=work, connection=connection)

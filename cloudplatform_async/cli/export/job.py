@@ -132,12 +132,12 @@ async def _ended(job: Job, report: Report, session: Session) -> int:
         speed = f"{report.new_rows / max(report.seconds, 0.001):,.0f} rows/s"
         say(f"{job.target}: {rows}, {speed}." if report.new_rows else f"{job.target} is complete: {rows}.")
         return 0
-    error = report.failed[0].error
+    errors = [each.error for each in report.failed]
     tokens = session.options.get("access_token")
-    if isinstance(tokens, SharedTokens) and error.startswith("AuthenticationError"):
+    if isinstance(tokens, SharedTokens) and any(each.startswith("AuthenticationError") for each in errors):
         await to_thread.run_sync(tokens.drop)
     say(printable(f"error: {_failed(report)} ({rows} are kept; the same command goes on)"))
-    return _exit_code(error)
+    return _exit_code(errors[0])
 
 
 def _failed(report: Report) -> str:

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from cloudplatform_async.sandbox import Sandbox
 
 SEEDED_PROJECTS = 50
-PLACEHOLDER = "placeholder"
+PUBLIC = "https://api.cloudplatform.dev/v1"
+_PLACEHOLDER = "placeholder"
 
 
 @asynccontextmanager
@@ -70,11 +71,10 @@ def client_options(connection: Connection) -> dict[str, Any]:
     Raises:
         ConfigurationError: The profile is not there, or its secret.
     """
-    timeout = connection.timeout if connection.timeout is not None else read_settings().timeout
     options: dict[str, Any] = {
         "base_url": connection.base_url,
         "env_file": connection.env_file,
-        "timeout": timeout,
+        "timeout": timeout_of(connection),
     }
     explicit = connection.env_file is None or connection.profile is not None
     found = chosen_profile(connection.profile) if explicit else None
@@ -92,11 +92,13 @@ def client_options(connection: Connection) -> dict[str, Any]:
         options[profile.kind.replace("-", "_")] = _only_secret(load(profile.store, name), name)
         return options
     tokens = SharedTokens(name, profile)
-    options["access_token"] = PLACEHOLDER if connection.dry_run else tokens
+    options["access_token"] = _PLACEHOLDER if connection.dry_run else tokens
     return {**options, "tokens": tokens}
 
 
-PUBLIC = "https://api.cloudplatform.dev/v1"
+def timeout_of(connection: Connection) -> float | None:
+    """Give the seconds that a call may take: by the option, else by the settings."""
+    return connection.timeout if connection.timeout is not None else read_settings().timeout
 
 
 def _only_secret(secrets: Mapping[str, str], name: str) -> str:

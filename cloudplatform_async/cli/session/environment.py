@@ -8,10 +8,10 @@ from typing import Any
 from attrs import field, frozen
 
 from cloudplatform_async import ConfigurationError
-from cloudplatform_async.cli.session.connect import PLACEHOLDER, PUBLIC, client_options, connect, sandbox_of
+from cloudplatform_async.cli.session.connect import PUBLIC, client_options, connect, sandbox_of, timeout_of
 from cloudplatform_async.cli.session.identity import BASE_URL, CREDENTIALS, found_settings
 from cloudplatform_async.cli.session.options import Connection
-from cloudplatform_async.cli.session.profiles import chosen_profile, read_settings
+from cloudplatform_async.cli.session.profiles import chosen_profile
 
 
 @frozen(kw_only=True)
@@ -48,9 +48,9 @@ async def session_for_processes(connection: Connection) -> AsyncGenerator[Sessio
     async with connect(connection):  # refuses what it would refuse for any other command
         address, *credentials = found_settings(connection)
     names = {BASE_URL: address.value}
-    tokens = client_options(connection).get("tokens")
-    if tokens is not None:
-        options["access_token"] = PLACEHOLDER if connection.dry_run else tokens
+    client = client_options(connection)
+    if "tokens" in client:
+        options["access_token"] = client["access_token"]
     else:
         names |= {CREDENTIALS[each.name]: each.value for each in credentials}
     with _environment(names):
@@ -84,7 +84,7 @@ def session_for_workers(connection: Connection, *, named: bool) -> Session:
 
 
 def _options(connection: Connection) -> dict[str, Any]:
-    timeout = connection.timeout if connection.timeout is not None else read_settings().timeout
+    timeout = timeout_of(connection)
     options: dict[str, Any] = {} if timeout is None else {"timeout": timeout}
     if connection.debug:
         from cloudplatform_async.cli.session.watching import Told
