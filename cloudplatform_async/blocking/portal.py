@@ -70,7 +70,7 @@ class Portal:
             future = self._handed_over(coroutine, loop)
             return future.result()
         except CancelledError:
-            raise ClientStateError(_CLOSED_MEANWHILE) from None
+            raise run.ended_by or ClientStateError(_CLOSED_MEANWHILE) from None
         finally:
             if future is not None:
                 future.cancel()  # where Ctrl-C ended the wait; else it is done, and nothing happens
@@ -153,9 +153,14 @@ class Portal:
 
 
 class _Run(Generic[T]):
-    """A function under way, which can also be ended by who was not given its future."""
+    """A function under way, which can also be ended by who was not given its future.
+
+    Attributes:
+        ended_by: What one of the user's own functions raised to end the program, such as ``sys.exit()``.
+    """
 
     def __init__(self, function: Callable[[], Awaitable[T]]) -> None:
+        self.ended_by: BaseException | None = None
         self._function = function
         self._task: asyncio.Task[object] | None = None
         self._is_cancelled = False
@@ -164,7 +169,11 @@ class _Run(Generic[T]):
         self._task = asyncio.current_task()
         if self._is_cancelled:
             raise asyncio.CancelledError
-        return await self._function()
+        try:
+            return await self._function()
+        except (SystemExit, KeyboardInterrupt) as error:
+            self.ended_by = error  # out of a task it would end the loop, and with it every thread's calls
+            raise asyncio.CancelledError from None
 
     def cancel(self) -> None:
         self._is_cancelled = True

@@ -378,6 +378,22 @@ def test_a_call_has_the_context_of_whoever_makes_it() -> None:
     assert seen == ["key-of-one", "key-of-two"]
 
 
+def test_an_exit_in_a_function_of_the_users_own_ends_its_call_alone(sandbox: Sandbox) -> None:
+    """It is raised where the call stands; the client goes on to serve other threads, and to be closed."""
+    codes = [5]
+
+    def key() -> str:
+        if codes:
+            sys.exit(codes.pop())
+        return sandbox.api_key
+
+    with Client(base_url=sandbox.base_url, api_key=key) as client:
+        with pytest.raises(SystemExit) as caught:
+            client.projects.get("prj_000001")
+        assert caught.value.code == 5
+        assert client.projects.get("prj_000001").id == "prj_000001"
+
+
 @pytest.mark.parametrize("fate", ["never begun", "refused"])
 def test_a_call_that_meets_the_end_of_its_loop_ends(
     sandbox: Sandbox, fate: str, monkeypatch: pytest.MonkeyPatch
