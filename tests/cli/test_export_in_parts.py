@@ -137,11 +137,12 @@ def test_other_lists_go_in_parts_too(
 def test_what_does_not_go_in_parts_is_refused(
     run: Run, sandbox: Sandbox, tmp_path: Path, words: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One line, nothing sent, nothing made."""
+    """One line in the words of the command line, nothing sent, nothing made."""
     monkeypatch.chdir(tmp_path)
     code, _, err = run("export", *words)
     assert (code, err.count("\n"), sandbox.served) == (2, 1, 0)
     assert "secret" not in err
+    assert "()" not in err
     assert list(tmp_path.iterdir()) == []
 
 

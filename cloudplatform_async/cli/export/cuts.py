@@ -40,6 +40,8 @@ def shards_of(
         if work.by_created is None:
             no_days(days)
     if work.by_days is not None:
+        if resource != "usage":
+            raise ConfigurationError("--by-days cuts usage.")
         shards = by_days(shards, work.by_days)
     if work.by_created is not None:
         shards = _by_created(shards, days, work.by_created)
