@@ -8,11 +8,10 @@ import os
 import random
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Event, Thread
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
@@ -52,44 +51,59 @@ def origin(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         yield origin
 
 
-@contextmanager
-def killing(pids: Pids, got_on: Event) -> Iterator[list[int]]:
-    """Kill a worker each second that the dice choose; gives those that were killed.
+class Killer:
+    """Kills a worker as soon as the job gets on, and one each second that the dice choose.
 
     A machine that has other work may need longer than that to start another one: the next kill waits until
-    the job has got on, and none meets a worker in its first second.
+    the job has got on, and none but the first meets a worker in its first second.
     """
-    killed, over, dice, before = list[int](), Event(), random.Random(20), set[int]()
 
-    def kill() -> None:
-        nonlocal before
-        while not over.wait(1.0):
-            now = set(pids()) - set(killed)
+    def __init__(self, pids: Pids) -> None:
+        self.killed: list[int] = []
+        self._pids = pids
+        self._dice = random.Random(20)
+        self._got_on, self._over = Event(), Event()
+        self._thread = Thread(target=self._each_second)
+
+    def told(self, _: object) -> None:
+        """Take in that the job has got on; at first, with nearly all to be done, kill the oldest at once."""
+        if self.killed:
+            self._got_on.set()
+        else:
+            self._kill([min(self._pids())])
+
+    def _each_second(self) -> None:
+        before = set[int]()
+        while not self._over.wait(1.0):
+            now = set(self._pids()) - set(self.killed)
             alive, before = sorted(now & before), now
-            if alive and got_on.is_set():
-                got_on.clear()
-                killed.append(dice.choice(alive))
-                os.kill(killed[-1], signal.SIGKILL)
+            if alive and self._got_on.is_set():
+                self._got_on.clear()
+                self._kill(alive)
 
-    thread = Thread(target=kill)
-    thread.start()
-    try:
-        yield killed
-    finally:
-        over.set()
-        thread.join()
+    def _kill(self, alive: list[int]) -> None:
+        self.killed.append(self._dice.choice(alive))
+        os.kill(self.killed[-1], signal.SIGKILL)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
 
 
 async def run(origin: str, target: Any, executor: Executor, pids: Pids) -> None:
     """Run a job under fire, and again in peace."""
     shards = by_filter(Shard(page_size=PAGE), "label", [f"n:{number}" for number in range(SHARDS)])
-    sink, got_on = parquet(target, chunk_rows=CHUNK), Event()
-    with killing(pids, got_on) as killed:
-        report = await collect(shards, sink, executor, lambda _: got_on.set())
+    sink = parquet(target, chunk_rows=CHUNK)
+    with Killer(pids) as killer:
+        report = await collect(shards, sink, executor, killer.told)
     requests = stats(origin)["requests"]
-    print(f"{len(killed)} killed, {requests:,} requests, {report}")  # noqa: T201 - what a run at scale is for
+    print(f"{len(killer.killed)} killed, {requests:,} requests, {report}")  # noqa: T201 - what a run at scale is for
     assert (report.rows, report.failed) == (ROWS, [])
-    assert killed
+    assert killer.killed
     chunks = objects_of(target)
     assert ids_of(chunks) == [
         f"prj_{key}_{row:07d}" for key in range(SHARDS) for row in range(ROWS // SHARDS)
@@ -99,7 +113,7 @@ async def run(origin: str, target: Any, executor: Executor, pids: Pids) -> None:
     assert stats(origin)["requests"] == requests
     assert objects_of(target) == chunks
     # A shard that began again would ask for far more than what its worker had of a chunk, and ahead.
-    assert requests < 1.1 * ROWS / PAGE + len(killed) * SIDE_BY_SIDE * (CHUNK // PAGE + 3)
+    assert requests < 1.1 * ROWS / PAGE + len(killer.killed) * SIDE_BY_SIDE * (CHUNK // PAGE + 3)
 
 
 def ids_of(chunks: dict[str, tuple[bytes, object]]) -> list[str]:
