@@ -4,13 +4,14 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from clients import OURS, SKETCH
+from clients import OURS, SKETCH, UVLOOP
 from figures import middle
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 _COLOURS = {
     OURS: "#0b6e4f",
+    UVLOOP: "#5fae8f",
     "openai": "#c8553d",
     "openai, aiohttp": "#e59b8b",
     "cloudflare": "#e0a030",
@@ -41,7 +42,7 @@ def draw(run: dict[str, Any], path: Path) -> None:
             lines, names, loc="lower right", bbox_to_anchor=(0.95, 0.12), frameon=False, fontsize=11
         )
     figure.suptitle(_caption(run), fontsize=9, color="#555555", y=-0.02)
-    figure.savefig(path, dpi=110, bbox_inches="tight")
+    figure.savefig(path, dpi=72, bbox_inches="tight")
 
 
 def _caption(run: dict[str, Any]) -> str:

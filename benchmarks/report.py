@@ -59,7 +59,8 @@ def _failures(rounds: list[Any]) -> str:
 
 
 def _burst(results: dict[str, Any]) -> Table:
-    heads = ["client", "cold: seconds", "sockets", "answered", "warm: seconds", "sockets", "answered"]
+    of_a_pool = ("seconds", "sockets", "answered")
+    heads = ["client", *(f"{pool}: {head}" for pool in ("cold", "warm") for head in of_a_pool)]
     body = [[name, *_burst_cells(r["cold"]), *_burst_cells(r["warm"])] for name, r in results.items()]
     return "{burst:,} gets at once, from a server that takes {latency} s for each", heads, body
 
