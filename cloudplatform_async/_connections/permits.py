@@ -5,7 +5,7 @@ from collections import OrderedDict
 import httpx
 
 from cloudplatform_async._connections.exceptions import ClosedBeforeSendingError
-from cloudplatform_async._runtime.waiter import Waiter, make_waiter
+from cloudplatform_async._runtime.waiter import QueueTimer, Waiter, make_waiter
 
 
 class Permits:
@@ -18,13 +18,14 @@ class Permits:
         permits: How many requests may be in at the same time (at least 1).
     """
 
-    __slots__ = ("_closed", "_free", "_queue", "in_use")
+    __slots__ = ("_closed", "_free", "_queue", "_timer", "in_use")
 
     def __init__(self, permits: int) -> None:
         self.in_use: int = 0
         self._free = permits
         self._closed = False
         self._queue: OrderedDict[Waiter, None] = OrderedDict()
+        self._timer = QueueTimer(self._queue)
 
     @property
     def waiting(self) -> int:
@@ -56,12 +57,12 @@ class Permits:
             return
         waiter = make_waiter(timeout)
         self._queue[waiter] = None
+        self._timer.watch(waiter)
         woken = False
         try:
             await waiter
             woken = True
         finally:
-            waiter.leave()
             self._queue.pop(waiter, None)
             if waiter.admitted and not woken:
                 self.release()
@@ -86,3 +87,4 @@ class Permits:
         self._closed = True
         while self._queue:
             self._queue.popitem(last=False)[0].call(admitted=False)
+        self._timer.stop()

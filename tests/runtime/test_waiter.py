@@ -1,18 +1,25 @@
 """A place in a queue: its wait ends once, by a call or when its time is over."""
 
+import asyncio
+from random import Random
+
 import anyio
+import anyio.lowlevel
 import pytest
 
-from cloudplatform_async._runtime.waiter import AsyncioWaiter, Waiter, make_waiter
+from cloudplatform_async._runtime.waiter import AsyncioWaiter, QueueTimer, Waiter, make_waiter
 
 pytestmark = pytest.mark.anyio
 
 
 async def waited(waiter: Waiter) -> None:
+    """Wait as the only one in a queue."""
+    timer = QueueTimer([waiter])
+    timer.watch(waiter)
     try:
         await waiter
     finally:
-        waiter.leave()
+        timer.stop()
 
 
 async def test_a_place_is_made_for_the_running_loop(anyio_backend_name: str) -> None:
@@ -59,3 +66,54 @@ async def test_who_was_cancelled_may_be_called_and_leaves_no_timer() -> None:
         await anyio.wait_all_tasks_blocked()
         tasks.cancel_scope.cancel()
     waiter.call(admitted=True)
+
+
+async def test_each_wait_of_a_queue_ends_at_its_own_time() -> None:
+    """In whatever order they came, and also those that come while others have ended."""
+    queue: dict[Waiter, None] = {}
+    timer, over = QueueTimer(queue), list[float]()
+
+    async def wait(timeout: float | None) -> None:
+        waiter = make_waiter(timeout)
+        queue[waiter] = None
+        timer.watch(waiter)
+        try:
+            await waiter
+            assert timeout is not None
+            over.append(timeout)
+            if len(over) == 1:
+                tasks.start_soon(wait, 0.05)
+        finally:
+            del queue[waiter]
+
+    timeouts = [0.03 * number for number in range(1, 8)]
+    Random(4).shuffle(timeouts)
+    with anyio.fail_after(50):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(wait, None)
+            tasks.start_soon(wait, 100.0)
+            for timeout in timeouts:
+                tasks.start_soon(wait, timeout)
+            while len(over) < 8:
+                await anyio.lowlevel.checkpoint()
+            assert len(queue) == 2
+            tasks.cancel_scope.cancel()
+    assert [timeout for timeout in over if timeout != 0.05] == sorted(timeouts)
+
+
+def test_a_wait_ends_although_the_timer_was_set_in_a_loop_that_has_ended() -> None:
+    """A pool in a program of several `asyncio.run`."""
+    queue: dict[Waiter, None] = {}
+    timer = QueueTimer(queue)
+
+    async def wait(timeout: float, *, leave: bool) -> None:
+        waiter = make_waiter(timeout)
+        queue[waiter] = None
+        timer.watch(waiter)
+        if not leave:
+            await waiter
+        del queue[waiter]
+
+    asyncio.run(wait(0.2, leave=True))
+    asyncio.run(asyncio.wait_for(wait(0.3, leave=False), 50))
+    assert not queue
