@@ -111,7 +111,7 @@ class _Queue:
             ConfigurationError: They keep ending.
         """
         self._vain_starts = 0 if is_ready else self._vain_starts + 1
-        if self._vain_starts > MOST_VAIN_STARTS:
+        if self._vain_starts == MOST_VAIN_STARTS + 1:  # once: what others find meanwhile says no more
             raise ConfigurationError("Worker processes end before they are ready: what they print says why.")
 
 

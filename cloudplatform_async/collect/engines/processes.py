@@ -46,11 +46,13 @@ class WorkerProcess:
 
     async def __aenter__(self) -> Self:
         path = os.pathsep.join(entry for entry in sys.path if entry)
-        self._process = await anyio.open_process(
-            _COMMAND, stderr=None, env={**os.environ, "PYTHONPATH": path}
-        )
-        if self._process.stdout is not None:
-            self._output = BufferedByteReceiveStream(self._process.stdout)
+        # Where another worker ends the job meanwhile: asyncio leaves pipes of a process open that it opens.
+        with anyio.CancelScope(shield=True):
+            process = self._process = await anyio.open_process(
+                _COMMAND, stderr=None, env={**os.environ, "PYTHONPATH": path}
+            )
+            if process.stdout is not None:
+                self._output = BufferedByteReceiveStream(process.stdout)
         return self
 
     async def is_ready(self) -> bool:
