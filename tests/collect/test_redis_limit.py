@@ -225,7 +225,7 @@ def test_eight_processes_use_one_limit_up_and_keep_to_it(redis: Redis) -> None:
     used = served / (100 * (seen["last"] - seen["first"]))
     print(f"{used:.1%} of the limit, {seen['rejected']} of {seen['requests']} refused")  # noqa: T201
     assert seen["requests"] - seen["rejected"] == served
-    assert seen["rejected"] < 0.05 * seen["requests"]  # 0.5 % where the machine has nothing else to do
+    assert seen["rejected"] < 0.02 * seen["requests"]  # 0.5 % where the machine has nothing else to do
     assert served > 500
 
 

@@ -217,6 +217,12 @@ async def test_a_failure_says_what_to_do(
     assert told in await assistant.refused(tool, **arguments)
 
 
+async def test_a_refused_key_is_a_matter_for_the_user(assistant: Assistant) -> None:
+    """The model is told that repeating does not help, and who can."""
+    assistant.sandbox.faults.add(status=403, times=1)
+    assert "advice: Ask the user" in await assistant.refused("projects_get", id="prj_000001")
+
+
 async def test_without_permission_no_write_reaches_the_platform() -> None:
     """What is not offered cannot be called either, and what is offered only reads: the server counts."""
     writes: list[str] = []
