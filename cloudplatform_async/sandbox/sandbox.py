@@ -46,7 +46,8 @@ class Sandbox:
         latency: Seconds that the work of each request takes.
         port: The port to serve on; 0: a free one.
         database: Path of the SQLite database, in which everything outlives the sandbox, and every write that
-            was answered the end of the process. One that holds projects already is not seeded.
+            was answered the end of the process (what was only read is counted in it with the next write, and
+            by `stop`). One that holds projects already is not seeded.
         api_key: The key of the platform; by default that of the database, else a new one.
         clock: Gives the time in seconds since the epoch; by default the real time.
         webhook_retries: How often a delivery is tried again, at least 0; the waits on the sandbox's clock

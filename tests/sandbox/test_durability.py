@@ -1,5 +1,6 @@
 """A database file: everything in it outlives its sandbox, and each answered write outlives a kill -9."""
 
+import gc
 import signal
 import subprocess
 import sys
@@ -10,7 +11,8 @@ import anyio
 import httpx
 import pytest
 
-from cloudplatform_async.sandbox import Sandbox
+from cloudplatform_async.sandbox import Sandbox, ServedRequest
+from cloudplatform_async.sandbox.serving.records import DayCount
 
 START = 1_773_742_934.0
 DAY = date(2026, 3, 17)
@@ -112,6 +114,17 @@ def test_the_key_of_a_platform_may_be_given(path: str) -> None:
         for key in ("my-key", first.api_key):
             with client(later, **{"x-api-key": key}) as api:
                 assert api.get("/projects").status_code == 200
+
+
+def test_a_forgotten_sandbox_leaves_the_file_alone(path: str) -> None:
+    """The collector forgets it anywhere, in the transaction of another sandbox of the file too."""
+    forgotten, other = served(path), served(path)
+    request = ServedRequest(method="GET", path="/v1/projects", query="", headers={}, status=200, time=START)
+    forgotten._platform.records.add(request)
+    with other._platform.database.transaction():
+        del forgotten
+        gc.collect()
+    assert other._platform.records.usage(DAY, DAY) == DayCount(0, 0)
 
 
 @pytest.mark.parametrize("key", ["", " ", "\t", "a b", "schlüssel", "a\n"])

@@ -63,14 +63,12 @@ class Platform:
         self.schedule = Schedule(self.database, self.clock)
         self.sender = Sender(self.database, self.clock, self.schedule, self.webhook_retries)
         self.clock.when_changed(self.sender.refresh)
-        weakref.finalize(self, _end, self.sender, self.records, self.limits)
+        # The collector runs in the middle of anything, of another sandbox's transaction on the same file too:
+        # what it calls must not write.
+        weakref.finalize(self, self.sender.stop)
 
     def end(self) -> None:
         """End what goes on by itself, and write down what is not yet."""
-        _end(self.sender, self.records, self.limits)
-
-
-def _end(sender: Sender, records: Records, limits: RateLimits) -> None:
-    sender.stop()
-    records.save()
-    limits.save()
+        self.sender.stop()
+        self.records.save()
+        self.limits.save()
