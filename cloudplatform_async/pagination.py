@@ -14,6 +14,7 @@ from cloudplatform_async._paging.stream import Pages, PageStream
 from cloudplatform_async._protocol.encoding import whole_number
 from cloudplatform_async._protocol.lists.checkpoints import Checkpoint, decode_checkpoint
 from cloudplatform_async._protocol.lists.page_walk import Position
+from cloudplatform_async._runtime.raised import is_of_user
 from cloudplatform_async.errors import CloudPlatformError
 
 __all__ = ["ArrowTable", "Drift", "Page", "Pages", "Paginator", "RecordBatches"]
@@ -168,7 +169,8 @@ class Paginator(Generic[T]):
             taken = True
             return result
         except CloudPlatformError as error:
-            error.checkpoint = start.encode(self._identity)
+            if not is_of_user(error):
+                error.checkpoint = start.encode(self._identity)
             raise
         finally:
             if not taken and not self._is_closed:
@@ -261,7 +263,8 @@ class Paginator(Generic[T]):
         try:
             return await step
         except CloudPlatformError as error:
-            error.checkpoint = self.checkpoint
+            if not is_of_user(error):
+                error.checkpoint = self.checkpoint
             raise
 
     def _take(self, fetched: Fetched[T]) -> None:

@@ -1,7 +1,8 @@
 """What the user's own functions raise passes untouched: signed by no call, and never shared."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from datetime import date
 from typing import Any
 
 import anyio
@@ -9,17 +10,23 @@ import anyio.to_thread
 import httpx
 import pytest
 from anyio.lowlevel import checkpoint
+from msgspec.structs import replace
 
 from cloudplatform_async import (
     APIConnectionError,
+    APITimeoutError,
     AsyncClient,
     ClientStateError,
     CloudPlatformError,
     OAuthClientCredentials,
     OAuthRefreshToken,
     RateLimitError,
+    RetryPolicy,
+    ServerError,
     TokenRefreshError,
+    WorkflowRun,
 )
+from cloudplatform_async._runtime.clock import CLOCK
 from tests.resources.wire import Wire, always
 
 pytestmark = pytest.mark.anyio
@@ -178,6 +185,61 @@ async def test_an_error_of_a_users_own_transport_is_signed_by_no_call(kind: type
     assert caught.value is raised
     assert said(raised) == OF_ANOTHER_CALL
     assert len(wire.requests) == 1
+
+
+RUN = WorkflowRun(id="r", workflow_id="w", status="running")
+STEPS: dict[str, Callable[[AsyncClient], Awaitable[object]]] = {
+    "item": lambda client: client.projects.iter_all().first(),
+    "collect": lambda client: client.projects.iter_all().collect(),
+    "windows": lambda client: client.usage.iter_windows(date(2026, 1, 1), date(2026, 1, 3)).collect(),
+    "tail": lambda client: anext(client.events.tail(after="evt_1")),
+    "wait": lambda client: client.workflows.wait(RUN, timeout=60),
+}
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("kind", [APIConnectionError, APITimeoutError, ServerError, TokenRefreshError])
+async def test_an_error_of_a_users_function_is_untouched_by_what_makes_several_calls(
+    step: str, kind: type[CloudPlatformError]
+) -> None:
+    """No walk writes its checkpoint on it, no tail takes it for an outage, no wait for its own end."""
+    raised, now = theirs(kind), 1000.0
+    raised.checkpoint = "theirs"
+
+    def function() -> str:
+        nonlocal now
+        now += 100  # later than any end
+        raise raised
+
+    async def sleep(_: float) -> None:
+        await checkpoint()
+
+    CLOCK.set(replace(CLOCK.get(), monotonic=lambda: now, sleep=sleep))
+    async with AsyncClient(transport=always({}), access_token=function) as client:
+        with anyio.fail_after(5), pytest.raises(CloudPlatformError) as caught:
+            await STEPS[step](client)
+    assert caught.value is raised
+    assert (said(raised), raised.checkpoint) == (OF_ANOTHER_CALL, "theirs")
+
+
+async def test_of_a_create_among_many_whose_function_fails_nothing_is_certain() -> None:
+    """The outcome of another call is not the outcome of this one, of which a request may have been sent."""
+    answers = iter(["t", theirs(APIConnectionError)])
+
+    def function() -> str:
+        answer = next(answers)
+        if isinstance(answer, CloudPlatformError):
+            answer.outcome = "not_sent"
+            raise answer
+        return answer
+
+    wire = always({}, 500)
+    async with AsyncClient(transport=wire, access_token=function, retries=RetryPolicy(base=0)) as client:
+        results = [each async for each in client.projects.create_many([{"name": "n", "slug": "s"}])]
+    assert len(wire.requests) == 1
+    assert [each.outcome for each in results] == ["unknown"]
+    assert results[0].error is not None
+    assert results[0].error.outcome == "not_sent"
 
 
 class Failing:

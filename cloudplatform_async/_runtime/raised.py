@@ -5,12 +5,16 @@ from contextlib import suppress
 from copy import copy
 from types import MemberDescriptorType
 from typing import ParamSpec, TypeVar
+from weakref import WeakValueDictionary
 
 from cloudplatform_async.errors import CloudPlatformError
 
 E = TypeVar("E", bound=BaseException)
 P = ParamSpec("P")
 T = TypeVar("T")
+
+# By identity, for a class of theirs may compare as it likes.
+_OF_USERS: WeakValueDictionary[int, CloudPlatformError] = WeakValueDictionary()
 
 
 class RaisedByUser(Exception):  # noqa: N818 - not an error itself: it never leaves the package
@@ -23,6 +27,12 @@ class RaisedByUser(Exception):  # noqa: N818 - not an error itself: it never lea
     def __init__(self, error: CloudPlatformError) -> None:
         super().__init__(error)
         self.error = error
+        _OF_USERS[id(error)] = error
+
+
+def is_of_user(error: CloudPlatformError) -> bool:
+    """Tell whether one of our errors was raised by a user's function: nobody signs it, or acts on it."""
+    return _OF_USERS.get(id(error)) is error
 
 
 async def of_user(function: Callable[P, Awaitable[T]], *args: P.args, **options: P.kwargs) -> T:

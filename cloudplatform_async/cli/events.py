@@ -1,12 +1,15 @@
 """``cloudplatform events``: what happened on the platform, as a list and as it happens."""
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter, validators
 
 from cloudplatform_async.cli.output.show import AS_USUAL, Output, View
 from cloudplatform_async.cli.projects import Moment
 from cloudplatform_async.cli.session.options import CONFIGURED, Connection, Limit, PageSize
+
+if TYPE_CHECKING:
+    from cloudplatform_async import Event, EventTail
 
 app: App = App(name="events", help="What happened on the platform.")
 
@@ -81,6 +84,21 @@ async def tail_events(
     ):
         left = limit
         while left is None or left > 0:
-            event = await anext(tail)
+            event = await _next_of(tail, poll_interval)
             writer.rows([event.to_dict()])
             left = None if left is None else left - 1
+
+
+async def _next_of(tail: "EventTail", pause: float) -> "Event":
+    """Wait for the next event; an outage of a profile's token endpoint makes it late too."""
+    import anyio
+
+    from cloudplatform_async import TokenRefreshError
+
+    while True:
+        try:
+            return await anext(tail)
+        except TokenRefreshError as error:
+            if error.status_code is not None and error.status_code < 500:
+                raise
+            await anyio.sleep(pause)

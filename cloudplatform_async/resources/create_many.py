@@ -14,6 +14,7 @@ from msgspec import Struct
 from cloudplatform_async._protocol.encoding import whole_number
 from cloudplatform_async._protocol.idempotency import AUTO, IdempotencyKey
 from cloudplatform_async._runtime.background import Background, Job
+from cloudplatform_async._runtime.raised import is_of_user
 from cloudplatform_async.errors import (
     ClientStateError,
     CloudPlatformError,
@@ -221,7 +222,9 @@ async def _create_one(create: Callable[..., Awaitable[Project]], item: object) -
     except ClientStateError:  # of the client, and of no item
         raise
     except CloudPlatformError as error:
-        return CreateResult(error=error, outcome=error.outcome, idempotency_key=key)
+        # One of the user's function tells of another call: a request of this one may have been before it.
+        outcome = "unknown" if is_of_user(error) else error.outcome
+        return CreateResult(error=error, outcome=outcome, idempotency_key=key)
     return CreateResult(project=project, outcome="created", idempotency_key=key)
 
 

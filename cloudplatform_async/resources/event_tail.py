@@ -12,6 +12,7 @@ import anyio
 from cloudplatform_async._paging.source import Page
 from cloudplatform_async._protocol.retries import RETRYABLE_STATUSES
 from cloudplatform_async._runtime.clock import CLOCK
+from cloudplatform_async._runtime.raised import is_of_user
 from cloudplatform_async.errors import (
     APIConnectionError,
     APIStatusError,
@@ -149,7 +150,7 @@ class EventTail:
             try:
                 page = await self._fetch(filters, limit)
             except (APIConnectionError, APIStatusError, TokenRefreshError) as error:
-                if not _passes(error):
+                if is_of_user(error) or not _passes(error):
                     raise
                 self._failures += 1
                 self._due = clock.monotonic() + self._pause(error, clock.uniform(0.5, 1.0))

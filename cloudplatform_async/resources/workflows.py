@@ -12,6 +12,7 @@ from cloudplatform_async._protocol.decoding.conversion import payload_decoder
 from cloudplatform_async._protocol.encoding import json_body, path_of
 from cloudplatform_async._protocol.idempotency import AUTO, IdempotencyKey
 from cloudplatform_async._runtime.clock import CLOCK
+from cloudplatform_async._runtime.raised import is_of_user
 from cloudplatform_async.errors import APITimeoutError, InvalidRequestError, Outcome, WorkflowFailedError
 from cloudplatform_async.models.workflows import RunStatus, Workflow, WorkflowRun
 from cloudplatform_async.pagination import PAGE_SIZE, Paginator
@@ -259,7 +260,7 @@ class Workflows:
             try:
                 run = await self.get_run(run.workflow_id, run.id, timeout=look, headers=headers)
             except APITimeoutError as error:
-                if ends - clock.monotonic() < _LEAST_LEFT:
+                if ends - clock.monotonic() < _LEAST_LEFT and not is_of_user(error):
                     raise _not_ended(run, bounds, error.outcome) from error
                 raise
         if run.status != "succeeded":

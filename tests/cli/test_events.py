@@ -7,8 +7,12 @@ import subprocess
 import sys
 from collections.abc import Callable
 
+import anyio
+import httpx
 import pytest
 
+from cloudplatform_async import AsyncClient, TokenRefreshError
+from cloudplatform_async.cli.events import _next_of
 from cloudplatform_async.sandbox import Sandbox
 
 Run = Callable[..., tuple[int, str, str]]
@@ -50,6 +54,31 @@ def test_a_tail_gives_each_event_once(run: Run, sandbox: Sandbox) -> None:
     first = run("events", "list", "--limit", "1", "--query", "[].id")[1].strip()
     code, out, err = run("events", "tail", "--after", first, "--limit", "2", "-o", "ndjson")
     assert (code, err, [json.loads(line)["data"]["slug"] for line in out.splitlines()]) == (0, "", ["b", "c"])
+
+
+def test_a_token_endpoint_in_an_outage_makes_a_tail_late_and_a_refusal_ends_it() -> None:
+    """As an outage of the platform does: the token of a profile comes from a function of this command."""
+    answers = iter([TokenRefreshError("down"), TokenRefreshError("down", status_code=503), "t", "t"])
+
+    def token() -> str:
+        answer = next(answers, TokenRefreshError("no", status_code=400))
+        if isinstance(answer, TokenRefreshError):
+            raise answer
+        return answer
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        event = {"id": "evt_2", "type": "quota.raised", "created_at": "2026-03-17T00:00:00Z", "data": {}}
+        return httpx.Response(200, json={"data": [event], "meta": {}})
+
+    async def main() -> None:
+        transport = httpx.MockTransport(answer)
+        async with AsyncClient(access_token=token, transport=transport) as client:
+            tail = client.events.tail(after="evt_1", poll_interval=1e-6)
+            assert (await _next_of(tail, 0)).id == "evt_2"
+            with pytest.raises(TokenRefreshError, match="no"):
+                await _next_of(tail, 0)
+
+    anyio.run(main)
 
 
 @pytest.mark.parametrize(
