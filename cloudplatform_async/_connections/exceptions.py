@@ -12,7 +12,7 @@ class StaleConnectionError(httpx.ReadError):
 
 
 class ProxyRefusalError(httpx.ProxyError):
-    """A proxy said no to CONNECT, with 403 or 407; asking again changes nothing."""
+    """A proxy said no, as with 403, 407 or a refusal of SOCKS; asking again changes nothing."""
 
 
 class TransportClosedError(httpx.CloseError):

@@ -1,9 +1,11 @@
 """httpx's connection: an ``httpx.AsyncHTTPTransport`` limited to one socket, for all that is not native."""
 
+import re
 import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
+from importlib import import_module
 from math import inf
 from typing import Any, cast
 
@@ -15,11 +17,13 @@ from anyio import CancelScope, current_time
 from cloudplatform_async._connections.connection import Connection
 from cloudplatform_async._connections.exceptions import ProxyRefusalError, StaleConnectionError
 from cloudplatform_async._connections.messages import Origin, Request, Response, httpx_request
+from cloudplatform_async._protocol.retries import RETRYABLE_STATUSES
 
 _ONE_CONNECTION = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=None)
 _MOST_BUFFERED_CHUNKS = 64
 _PIECE = 64 * 1024  # bytes of a request's body: about a socket's buffer
-_REFUSALS = frozenset({403, 407})
+# In httpcore's words: what a SOCKS proxy refuses now it refuses again, unlike a host that it does not reach.
+_SOCKS_REFUSAL = re.compile(r"but got|Invalid username|not allowed by ruleset|not supported")
 # The TLS layer of asyncio lets an alert of the peer out as it is, and the resolver a name too long.
 _ERRORS = (httpx.TransportError, ssl.SSLError, UnicodeError)
 
@@ -36,12 +40,14 @@ class HttpxConnection(Connection):
     """
 
     __slots__ = (
-        "_chunks", "_error", "_proxy", "_proxy_status", "_response", "_scope", "_stream", "_transport",
+        "_chunks", "_error", "_errors", "_proxy", "_proxy_status", "_response", "_scope", "_stream",
+        "_transport",
     )  # fmt: skip
 
     def __init__(self, origin: Origin, tls: ssl.SSLContext, proxy: httpx.Proxy | None) -> None:
         super().__init__(origin)
         self._proxy = proxy
+        self._errors = _errors_through(proxy)
         self._transport = httpx.AsyncHTTPTransport(
             verify=tls, trust_env=False, limits=_ONE_CONNECTION, proxy=proxy
         )
@@ -63,7 +69,7 @@ class HttpxConnection(Connection):
         try:
             with CancelScope(deadline=self._time_to_connect(request)) as self._scope:
                 response = await self._transport.handle_async_request(sending)
-        except _ERRORS as error:
+        except self._errors as error:
             failure = self._failure(error)
             raise failure from failure.__cause__
         finally:
@@ -158,7 +164,7 @@ class HttpxConnection(Connection):
     @property
     def _name_of_proxy(self) -> str:
         url = self._proxy.url if self._proxy is not None else httpx.URL()
-        return f"proxy {url.host}:{url.port}" if url.port else f"proxy {url.host}"
+        return f"proxy {url.netloc.decode('ascii')}"  # without user name and password
 
     def _failure(self, error: Exception) -> httpx.TransportError:
         """Give httpx's error for what came out of it, with a reason, and with the proxy's name."""
@@ -172,14 +178,16 @@ class HttpxConnection(Connection):
         return failure
 
     def _failure_of_proxy(self, error: httpx.TransportError) -> httpx.TransportError:
-        name, status = self._name_of_proxy, self._proxy_status
+        name, status, reason = self._name_of_proxy, self._proxy_status, _reason(error)
         named: httpx.TransportError
         if isinstance(error, httpx.TimeoutException):
             named = httpx.ConnectTimeout(f"The {name} was silent for too long.")
-        elif status in _REFUSALS:
+        elif status is not None and not 200 <= status < 300 and status not in RETRYABLE_STATUSES:
             named = ProxyRefusalError(f"The {name} answered {status}.")
+        elif _SOCKS_REFUSAL.search(reason):
+            named = ProxyRefusalError(f"The {name} refused: {reason}")
         else:
-            named = httpx.ProxyError(f"The {name}: {str(error) or type(error).__name__}")
+            named = httpx.ProxyError(f"The {name}: {reason}")
         named.__cause__ = error.__cause__
         return named
 
@@ -225,6 +233,21 @@ def _sending(request: Request) -> httpx.Request:
     if isinstance(request.body, bytes):
         sending.stream = _Pieces(request.body)
     return sending
+
+
+def _errors_through(proxy: httpx.Proxy | None) -> tuple[type[Exception], ...]:
+    """Name what comes out of httpx: socksio's own error too, for an answer that is no SOCKS."""
+    if proxy is None or proxy.url.scheme != "socks5":
+        return _ERRORS
+    return (*_ERRORS, import_module("socksio").SOCKSError)
+
+
+def _reason(error: BaseException) -> str:
+    """Find words for a failure: trio's TLS layer says nothing itself, its cause does."""
+    link: BaseException | None = error
+    while link is not None and not str(link):
+        link = link.__cause__
+    return str(link or type(error).__name__)
 
 
 def _transport_error(error: Exception) -> httpx.TransportError:

@@ -3,7 +3,7 @@
 import re
 from fnmatch import fnmatchcase
 from importlib.util import find_spec
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from urllib.request import getproxies
 
 import httpx
@@ -11,8 +11,9 @@ import httpx
 from cloudplatform_async._connections.messages import HIGHEST_PORT, Origin
 from cloudplatform_async.errors import ConfigurationError
 
-_SOCKS = frozenset({"socks5", "socks5h"})
-_SCHEMES = frozenset({"http", "https"}) | _SOCKS
+_SOCKS = "socks5"
+_SCHEMES = ("http", "https", _SOCKS)
+_MAPPED = 96  # bits before an IPv4 address in an IPv6 one (RFC 4291 §2.5.5.2)
 _MOST_REMEMBERED = 256  # origins
 
 
@@ -61,19 +62,23 @@ class Proxies:
         if is_loopback(origin.host) or any(_names(entry, origin) for entry in self._no_proxy):
             return None
         for name in (origin.scheme, "all"):
-            if text := self._environment.get(name):
+            if text := self._environment.get(name, "").strip():
                 return _parsed(text, f"{name.upper()}_PROXY")
         return None
 
 
 def _names(entry: str, origin: Origin) -> bool:
     """Tell whether an entry of NO_PROXY names an origin, in any of the forms that are in use."""
-    if entry == "*":
-        return True
-    if entry.startswith("[") or entry.count(":") == 1:
+    scheme, mark, rest = entry.partition("://")  # as httpx reads it
+    if mark and scheme not in (origin.scheme, "all"):
+        return False
+    entry = rest.partition("/")[0] if mark else entry
+    if re.match(r"\[.*\](:|$)", entry) or entry.count(":") == 1:
         entry, port = _split(entry)
         if port not in (None, origin.port):
             return False
+    if entry == "*":
+        return True
     if "*" in entry[1:]:  # 10.1.2.*, as Windows and Java have it
         return fnmatchcase(origin.host.lower(), entry)
     if (address := _address(origin.host)) is not None:
@@ -91,9 +96,12 @@ def _split(entry: str) -> tuple[str, int | None]:
 
 def _holds(entry: str, address: IPv4Address | IPv6Address) -> bool:
     try:
-        return address == _address(entry) or address in ip_network(entry, strict=False)
+        network = ip_network(re.sub(r"[\[\]]", "", entry), strict=False)
     except ValueError:
-        return False
+        return address == _address(entry)
+    if isinstance(network, IPv6Network) and isinstance(address, IPv4Address):
+        return network.prefixlen >= _MAPPED and IPv6Address(f"::ffff:{address}") in network
+    return address in network
 
 
 def _address(host: str) -> IPv4Address | IPv6Address | None:
@@ -115,16 +123,18 @@ def is_loopback(host: str) -> bool:
 
 def _parsed(text: str, option: str) -> httpx.URL:
     text = text if "://" in text else f"http://{text}"
-    text = re.sub("^socks://", "socks5://", text, flags=re.IGNORECASE)  # as GNOME writes it
+    # GNOME writes socks://; socks5h:// says what httpx does anyway, and its old versions do not know it.
+    text = re.sub("^socks(5h)?://", "socks5://", text, flags=re.IGNORECASE)
     try:
         url = httpx.URL(text)
     except httpx.InvalidURL:
         url = httpx.URL()
     if url.scheme not in _SCHEMES or not url.host or (url.port or 0) > HIGHEST_PORT:
         raise ConfigurationError(
-            f"{option}: not the URL of a proxy with a scheme of {', '.join(sorted(_SCHEMES))}."
+            f"{option}: not the URL of a proxy; write one such as http://host:3128, with a scheme of "
+            f"{', '.join(_SCHEMES)}."
         )
-    if url.scheme in _SOCKS and find_spec("socksio") is None:
+    if url.scheme == _SOCKS and find_spec("socksio") is None:
         raise ConfigurationError(
             f'{option}: a SOCKS proxy needs socksio: pip install "httpx[socks]"; or name an HTTP proxy.'
         )

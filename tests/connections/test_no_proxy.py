@@ -4,7 +4,14 @@ import anyio
 import httpx
 import pytest
 
-from cloudplatform_async import APIConnectionError, APITimeoutError, AsyncClient, ConfigurationError, Timeouts
+from cloudplatform_async import (
+    APIConnectionError,
+    APITimeoutError,
+    AsyncClient,
+    ConfigurationError,
+    RetryPolicy,
+    Timeouts,
+)
 from cloudplatform_async._connections.messages import Origin
 from cloudplatform_async._connections.proxies import Proxies
 from cloudplatform_async._connections.transport import PooledTransport
@@ -46,6 +53,15 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
         ("https://A.Example/", "a.EXAMPLE", True),
         ("https://aa.example/", "a.example", False),
         ("https://a.example/", ", ,", False),
+        ("https://a.example/", "*:443", True),
+        ("https://a.example/", "*:80", False),
+        ("https://a.example/", "https://a.example", True),
+        ("https://a.example/", "all://.example/", True),
+        ("https://a.example/", "http://a.example", False),
+        ("https://[fd00::1]/v1", "[fd00::]/8", True),
+        ("https://[::ffff:10.1.2.3]/v1", "::ffff:0:0/96", True),
+        ("https://10.1.2.3/v1", "::ffff:10.1.2.0/120", True),
+        ("https://10.1.2.3/v1", "::/0", False),
     ],
 )
 def test_no_proxy_is_read_in_every_form(
@@ -69,10 +85,19 @@ def test_a_proxy_that_is_not_used_stops_nobody(
     assert proxies.find(Origin("http", "127.0.0.1", 80)) is None
 
 
+@pytest.mark.parametrize("proxy", [" http://mine.example:2 ", "mine.example:2\n"])
+def test_blanks_round_a_proxy_are_no_part_of_it(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
+    """And blanks alone name none."""
+    monkeypatch.setenv("ALL_PROXY", proxy)
+    monkeypatch.setenv("HTTPS_PROXY", " ")
+    found = Proxies(None, trust_env=True).find(Origin("https", "a.example", 443))
+    assert str(found) == "http://mine.example:2"
+
+
 def test_a_proxy_that_cannot_be_used_is_named_by_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     """When a request would need it; the password shows nowhere."""
     monkeypatch.setenv("ALL_PROXY", "gopher://user:hunter2@proxy.example")
-    with pytest.raises(ConfigurationError, match=r"^ALL_PROXY: ") as caught:
+    with pytest.raises(ConfigurationError, match=r"^ALL_PROXY: .*such as http://") as caught:
         Proxies(None, trust_env=True).find(Origin("https", "a.example", 443))
     assert "hunter2" not in str(caught.value)
 
@@ -101,7 +126,16 @@ def client_through(server: Server, **timeouts: float) -> AsyncClient:
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("status", [b"407 Proxy Authentication Required", b"403 Forbidden"])
+@pytest.mark.parametrize(
+    "status",
+    [
+        b"407 Proxy Authentication Required",
+        b"403 Forbidden",
+        b"401 Unauthorized",
+        b"405 Not Allowed",
+        b"302 Found",
+    ],
+)
 async def test_a_refusal_by_a_proxy_is_final_and_names_it(status: bytes) -> None:
     """Asking again changes nothing, and the API is not to blame."""
     with Server(send(b"HTTP/1.1 " + status + b"\r\nContent-Length: 0\r\n\r\n")) as server:
@@ -109,6 +143,29 @@ async def test_a_refusal_by_a_proxy_is_final_and_names_it(status: bytes) -> None
             with pytest.raises(APIConnectionError, match=rf"proxy 127\.0\.0\.1:{server.port}") as caught:
                 await client.projects.get("prj")
     assert (server.requests, caught.value.outcome, caught.value.attempts) == (1, "not_sent", 1)
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.anyio
+async def test_a_proxy_that_may_do_better_is_asked_again() -> None:
+    """A gateway's 502 is no refusal (contract §7)."""
+    with Server(send(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n")) as server:
+        async with client_through(server) as client:
+            patient = client.with_options(retries=RetryPolicy(max_retries=2, base=0))
+            with pytest.raises(APIConnectionError, match="502") as caught:
+                await patient.projects.get("prj")
+    assert (server.requests, caught.value.outcome) == (3, "not_sent")
+
+
+@pytest.mark.anyio
+async def test_a_proxy_with_an_address_of_ipv6_is_named_as_in_a_url() -> None:
+    """With its brackets, and without user name and password."""
+    transport = PooledTransport(proxy="http://user:hunter2@[::1]:1")
+    async with AsyncClient(
+        base_url="https://api.example.invalid/v1", api_key="k", transport=transport, retries=0
+    ) as client:
+        with pytest.raises(APIConnectionError, match=r"The proxy \[::1\]:1: ") as caught:
+            await client.projects.get("prj")
     assert "hunter2" not in str(caught.value)
 
 
