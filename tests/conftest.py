@@ -85,6 +85,6 @@ def _few_authorities(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
 @pytest.fixture(autouse=True)
 def _own_clock() -> Iterator[None]:
     """A clock that one test sets is not the next one's."""
-    before = CLOCK.get()
+    before = CLOCK.process
     yield
-    CLOCK.reset(before)
+    CLOCK.process = before

@@ -214,7 +214,7 @@ async def test_an_error_of_a_users_function_is_untouched_by_what_makes_several_c
     async def sleep(_: float) -> None:
         await checkpoint()
 
-    CLOCK.set(replace(CLOCK.get(), monotonic=lambda: now, sleep=sleep))
+    CLOCK.process = replace(CLOCK.process, monotonic=lambda: now, sleep=sleep)
     async with AsyncClient(transport=always({}), access_token=function) as client:
         with anyio.fail_after(5), pytest.raises(CloudPlatformError) as caught:
             await STEPS[step](client)

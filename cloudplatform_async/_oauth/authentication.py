@@ -2,7 +2,6 @@
 
 from collections import deque
 from collections.abc import Iterable
-from inspect import isawaitable
 
 from cloudplatform_async._connections.connection import Connections
 from cloudplatform_async._oauth.token_endpoint import TokenEndpoint
@@ -11,7 +10,7 @@ from cloudplatform_async._protocol.token_answers import secrets_of
 from cloudplatform_async._protocol.tokens import Instant, read_token, require_scope, require_unexpired
 from cloudplatform_async._runtime.background import Background
 from cloudplatform_async._runtime.clock import CLOCK
-from cloudplatform_async._runtime.raised import RaisedByUser
+from cloudplatform_async._runtime.raised import of_user
 from cloudplatform_async.credentials import (
     Credentials,
     OAuth,
@@ -22,7 +21,7 @@ from cloudplatform_async.credentials import (
 )
 from cloudplatform_async.credentials.secrets import digest_of
 from cloudplatform_async.credentials.token_slot import AccessToken
-from cloudplatform_async.errors import CloudPlatformError, TokenRefreshError
+from cloudplatform_async.errors import TokenRefreshError
 from cloudplatform_async.settings import Timeouts
 
 RawHeaders = tuple[tuple[bytes, bytes], ...]
@@ -183,7 +182,7 @@ class Authentication:
 
     def _with_token(self, headers: RawHeaders, token: AccessToken, scope: str | None) -> RawHeaders:
         if token.expiry is not None and not isinstance(self.credentials.access_token, OAuth):
-            clock = CLOCK.get()
+            clock = CLOCK.process
             require_unexpired(token, Instant(clock.monotonic(), clock.wall()))
         require_scope(token, scope)
         return (*headers, token.header)
@@ -196,18 +195,10 @@ class Authentication:
             raise
 
     async def _asked(self, source: SecretFunction) -> Secret:
-        secret = Secret(await _answer_of(source))
+        secret = Secret(await of_user(source.function))
         checked_secret(secret.reveal(), source.name)
         self._given.append(secret)
         return secret
-
-
-async def _answer_of(source: SecretFunction) -> str:
-    try:
-        answer = source.function()
-        return await answer if isawaitable(answer) else answer
-    except CloudPlatformError as error:
-        raise RaisedByUser(error) from None
 
 
 def _key_header(secret: Secret) -> tuple[bytes, bytes]:

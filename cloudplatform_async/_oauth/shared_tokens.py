@@ -46,7 +46,7 @@ async def shared_grant(
     while (adopted := _adopted(oauth, await of_user(store.read, key))) is None:
         if await of_user(store.claim, key, owner, _LEASE):
             return await _claimed(oauth, store, (key, owner), ask)
-        await CLOCK.get().sleep(_POLL)
+        await CLOCK.process.sleep(_POLL)
     return adopted, False
 
 
@@ -75,7 +75,7 @@ def _adopted(oauth: OAuth, value: bytes | None) -> Grant | None:
     if kept is None or not is_sendable(kept.access_token):
         return None
     _take_refresh_token(oauth, kept.refresh_token)
-    token, clock = _token(kept), CLOCK.get()
+    token, clock = _token(kept), CLOCK.process
     stands = phase(token, Instant(clock.monotonic(), clock.wall()), oauth.skew)
     if stands is not Phase.FRESH or token.header[1] == oauth.slot.rejected:
         return None
@@ -97,7 +97,7 @@ def _token(kept: _Kept) -> AccessToken:
 
 
 def _value(oauth: OAuth, grant: Grant) -> SecretBytes:
-    expiry, clock, at = grant.token.expiry, CLOCK.get(), None
+    expiry, clock, at = grant.token.expiry, CLOCK.process, None
     if expiry is not None:
         at = expiry.at if expiry.on_wall else clock.wall() + expiry.at - clock.monotonic()
     newest = grant.refresh_token or oauth.slot.refresh_token

@@ -49,7 +49,7 @@ class TokenEndpoint(Struct, frozen=True, eq=False, kw_only=True):
         Raises:
             TokenRefreshError: When none comes, with what was caught as its cause.
         """
-        clock = CLOCK.get()
+        clock = CLOCK.process
         asked = Instant(clock.monotonic(), clock.wall())
         answer = await self._exchange(self._request(oauth))
         return parse_grant(answer, asked, clock.wall(), partial(secrets_of, oauth))

@@ -2,7 +2,6 @@
 
 from contextlib import suppress
 from functools import partial
-from inspect import isawaitable
 
 from anyio.lowlevel import RunVar
 from msgspec import Struct
@@ -14,10 +13,10 @@ from cloudplatform_async._protocol.token_answers import current_refresh_token
 from cloudplatform_async._protocol.tokens import Instant, Phase, phase
 from cloudplatform_async._runtime.background import Background, Job
 from cloudplatform_async._runtime.clock import CLOCK
-from cloudplatform_async._runtime.raised import RaisedByUser
+from cloudplatform_async._runtime.raised import of_user
 from cloudplatform_async.credentials import OAuth, OAuthRefreshToken
 from cloudplatform_async.credentials.token_slot import AccessToken, Refusal, TokenSlot
-from cloudplatform_async.errors import ClientStateError, CloudPlatformError, TokenRefreshError
+from cloudplatform_async.errors import ClientStateError, TokenRefreshError
 from cloudplatform_async.settings import RetryPolicy
 
 _POLICY = RetryPolicy()
@@ -45,7 +44,7 @@ class TokenKeeper(Struct, frozen=True, eq=False):
 
         ``None`` means that `fetched` must be awaited.
         """
-        slot, clock = oauth.slot, CLOCK.get()
+        slot, clock = oauth.slot, CLOCK.process
         if slot.token is None:
             return None
         now = Instant(clock.monotonic(), clock.wall())
@@ -77,7 +76,7 @@ class TokenKeeper(Struct, frozen=True, eq=False):
                 outcome = await (_under_way(oauth.slot) or self._start_now(oauth)).wait()
                 break
         if isinstance(outcome, Refusal):
-            raise error_of(outcome, CLOCK.get().monotonic())
+            raise error_of(outcome, CLOCK.process.monotonic())
         return outcome
 
     async def replace(self, oauth: OAuth, sent: bytes) -> None:
@@ -97,7 +96,7 @@ class TokenKeeper(Struct, frozen=True, eq=False):
             await self.fetched(oauth)
 
     def _start_now(self, oauth: OAuth) -> _Refresh:
-        refusal, now = oauth.slot.refusal, CLOCK.get().monotonic()
+        refusal, now = oauth.slot.refusal, CLOCK.process.monotonic()
         if refusal is not None and now < refusal.until:
             raise error_of(refusal, now)
         return self._start(oauth)
@@ -111,7 +110,8 @@ class TokenKeeper(Struct, frozen=True, eq=False):
             finally:
                 jobs.pop(oauth.slot, None)
 
-        job = jobs[oauth.slot] = self._background.start(refresh, grace=_grace(oauth))
+        grace = _GRACE if isinstance(oauth, OAuthRefreshToken) else 0.0
+        job = jobs[oauth.slot] = self._background.start(refresh, grace=grace)
         return job
 
     async def _refresh(self, oauth: OAuth) -> AccessToken | Refusal:
@@ -121,43 +121,26 @@ class TokenKeeper(Struct, frozen=True, eq=False):
         except TokenRefreshError as error:
             slot.refusal = _refusal_of(error, slot.refusal)
             return slot.refusal
-        slot.refusal = None
-        await _announce(oauth)
+        slot.refusal, rotated = None, slot.refresh_token
+        if slot.unannounced and rotated and isinstance(oauth, OAuthRefreshToken) and oauth.on_rotate:
+            await of_user(oauth.on_rotate, rotated.reveal())
         slot.token, slot.unannounced = token, None
         return token
 
     async def _grant(self, oauth: OAuth) -> AccessToken:
         """Ask the endpoint; a rotated refresh token is kept at once, for the old one is spent."""
-        began, asked = CLOCK.get().monotonic(), True
+        began, asked = CLOCK.process.monotonic(), True
         if oauth.store is None:
             grant = await self._endpoint.ask(oauth)
         else:
             grant, asked = await shared_grant(oauth, oauth.store, partial(self._endpoint.ask, oauth))
         if asked:
-            oauth.slot.news = CLOCK.get().monotonic() - began
+            oauth.slot.news = CLOCK.process.monotonic() - began
         if isinstance(oauth, OAuthRefreshToken) and grant.refresh_token is not None:
             rotated = grant.refresh_token.reveal() != current_refresh_token(oauth).reveal()
             oauth.slot.refresh_token = grant.refresh_token
             oauth.slot.unannounced = grant.token if rotated else None
         return grant.token
-
-
-async def _announce(oauth: OAuth) -> None:
-    refresh_token = oauth.slot.refresh_token
-    if oauth.slot.unannounced is None or refresh_token is None or not isinstance(oauth, OAuthRefreshToken):
-        return
-    if oauth.on_rotate is None:
-        return
-    try:
-        answer = oauth.on_rotate(refresh_token.reveal())
-        if isawaitable(answer):
-            await answer
-    except CloudPlatformError as error:  # of a client of its own: it says nothing of this one
-        raise RaisedByUser(error) from None
-
-
-def _grace(oauth: OAuth) -> float:
-    return _GRACE if isinstance(oauth, OAuthRefreshToken) else 0.0
 
 
 def _jobs() -> dict[TokenSlot, _Refresh]:
@@ -175,7 +158,7 @@ def _under_way(slot: TokenSlot) -> _Refresh | None:
 
 def _refusal_of(error: TokenRefreshError, last: Refusal | None) -> Refusal:
     """Draw the back-off: at least half of the longest one, so that it is never empty."""
-    clock, number = CLOCK.get(), 1 if last is None else last.number + 1
+    clock, number = CLOCK.process, 1 if last is None else last.number + 1
     longest = backoff(_POLICY, number - 1)
     asked = min(error.retry_after or 0.0, _POLICY.max_retry_after)
     return Refusal(

@@ -1,12 +1,12 @@
 """Owns every background task of a client, on asyncio and trio alike."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from contextvars import copy_context
-from functools import partial
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from anyio import move_on_after
+from anyio import Event, get_cancelled_exc_class, move_on_after
 from anyio.lowlevel import checkpoint
 
 from cloudplatform_async._runtime.event_loop import current_event_loop, running_asyncio_loop
@@ -17,39 +17,63 @@ if TYPE_CHECKING:
     import asyncio
 
 T = TypeVar("T")
-T_co = TypeVar("T_co", covariant=True)
 
 _TURNS_TO_SEND = 4  # of the event loop: one to begin, two for httpx's connections, one for trio's order
 
 
-class Job(Protocol[T_co]):
+class Job(ABC, Generic[T]):
     """A background task that keeps its outcome for whoever asks, and never raises by itself."""
+
+    def __init__(self, forget: "Callable[[Job[T]], None]") -> None:
+        self._forget = forget
+        self._home = current_event_loop()
+        self._ended = Event()
+        self._waiters = 0  # that were told of its error
 
     @property
     def done(self) -> bool:
         """Tell whether the outcome is known."""
-        ...
+        return self._ended.is_set()
 
     @property
     def is_here(self) -> bool:
         """Tell whether it runs on the present event loop; on one that has ended there is no outcome."""
-        ...
+        return self._home is current_event_loop()
 
-    async def wait(self) -> T_co:
+    async def wait(self) -> T:
         """Wait for the outcome; cancelling the waiter does not cancel the job.
 
         Raises:
             ClientStateError: When the job was cancelled, because its client was closed.
         """
-        ...
+        await self.ended()
+        error = self._error()
+        if isinstance(error, get_cancelled_exc_class()):
+            raise ClientStateError("The client was closed while this was under way.")
+        if error is not None:
+            self._waiters += 1
+            raise error if self._waiters == 1 else another(error)
+        return self._value()
 
     async def ended(self) -> None:
         """Wait for the end, whatever the outcome."""
-        ...
+        # A loop that does not run can end nothing; asyncio's cancels what is left when it is closed itself.
+        if not self.done and self.is_here:
+            await self._ended.wait()
 
+    def _end(self) -> None:
+        self._ended.set()
+        self._forget(self)
+
+    @abstractmethod
+    def _error(self) -> BaseException | None: ...
+
+    @abstractmethod
+    def _value(self) -> T: ...
+
+    @abstractmethod
     def cancel(self) -> None:
         """End the job; may be called from anywhere, a finalizer included."""
-        ...
 
 
 class Background:
@@ -66,10 +90,10 @@ class Background:
             grace: Seconds that the job is given to end by itself when its client closes.
         """
         job: Job[T]
-        if (loop := running_asyncio_loop()) is not None:
-            job = _AsyncioJob(function, self._forget, loop)
-        else:
+        if running_asyncio_loop() is None:
             job = _TrioJob(function, self._forget)
+        else:
+            job = _AsyncioJob(function, self._forget)
         self._jobs[job] = grace
         return job
 
@@ -82,9 +106,8 @@ class Background:
         Else they would wait for a pause of whoever started them, who may work on without one. A number of
         turns, and no condition: a job may as well wait for a connection, at the gate, or for a token.
         """
-        give_way = checkpoint if running_asyncio_loop() is None else _next_turn()
         for _ in range(_TURNS_TO_SEND):
-            await give_way()
+            await checkpoint()
 
     async def aclose(self) -> None:
         """Cancel every job, the ones with some grace after that, and wait for their ends."""
@@ -99,24 +122,13 @@ class Background:
         await _all_ended(jobs)
 
 
-def _next_turn() -> Callable[[], Awaitable[None]]:
-    import asyncio
-
-    return partial(asyncio.sleep, 0)
-
-
 async def _all_ended(jobs: Iterable[Job[Any]]) -> None:
     for job in jobs:
         await job.ended()
 
 
-class _AsyncioJob(Generic[T]):
-    def __init__(
-        self,
-        function: Callable[[], Awaitable[T]],
-        forget: "Callable[[_AsyncioJob[T]], None]",
-        loop: "asyncio.AbstractEventLoop",
-    ) -> None:
+class _AsyncioJob(Job[T]):
+    def __init__(self, function: Callable[[], Awaitable[T]], forget: Callable[[Job[T]], None]) -> None:
         import asyncio
 
         async def run() -> T:
@@ -125,11 +137,8 @@ class _AsyncioJob(Generic[T]):
             finally:
                 self._end()  # a turn of the loop before the task's own callback
 
-        self._forget = forget  # before the task, which may end while it is made (an eager task factory)
-        self._ended = asyncio.Event()
-        self._loop = loop
-        self._waiters = 0  # that were told of its error
-        self._task = loop.create_task(run())
+        super().__init__(forget)  # before the task, which may end while it is made (an eager task factory)
+        self._task = asyncio.get_running_loop().create_task(run())
         self._task.add_done_callback(self._keep)
 
     def _keep(self, task: "asyncio.Task[T]") -> None:
@@ -137,46 +146,24 @@ class _AsyncioJob(Generic[T]):
             task.exception()  # now known: asyncio has no reason to report it as never retrieved
         self._end()  # where it never began
 
-    def _end(self) -> None:
-        self._ended.set()
-        self._forget(self)
+    def _error(self) -> BaseException | None:
+        return get_cancelled_exc_class()() if self._task.cancelled() else self._task.exception()
 
-    @property
-    def done(self) -> bool:
-        return self._task.done()
-
-    @property
-    def is_here(self) -> bool:
-        return self._loop is current_event_loop()
-
-    async def wait(self) -> T:
-        await self.ended()
-        if self._task.cancelled():
-            raise ClientStateError("The client was closed while this was under way.")
-        if (error := self._task.exception()) is not None:
-            self._waiters += 1
-            raise error if self._waiters == 1 else another(error)
+    def _value(self) -> T:
         return self._task.result()
-
-    async def ended(self) -> None:
-        # A loop that does not run can end nothing; it cancels what is left when it is closed itself.
-        if not self._task.done() and self.is_here:
-            await self._ended.wait()
 
     def cancel(self) -> None:
         with suppress(RuntimeError):  # the loop is closed, and its tasks with it
-            self._loop.call_soon_threadsafe(self._task.cancel)
+            self._task.get_loop().call_soon_threadsafe(self._task.cancel)
 
 
-class _TrioJob(Generic[T]):
-    def __init__(self, function: Callable[[], Awaitable[T]], forget: "Callable[[_TrioJob[T]], None]") -> None:
+class _TrioJob(Job[T]):
+    def __init__(self, function: Callable[[], Awaitable[T]], forget: Callable[[Job[T]], None]) -> None:
         import trio
 
+        super().__init__(forget)
         self._function = function
-        self._forget = forget
         self._scope = trio.CancelScope()
-        self._ended = trio.Event()
-        self._waiters = 0  # that were told of its error
         self._token = trio.lowlevel.current_trio_token()
         trio.lowlevel.spawn_system_task(self._run, context=copy_context())
 
@@ -184,33 +171,15 @@ class _TrioJob(Generic[T]):
         import outcome
 
         with self._scope:
-            self._outcome = await outcome.acapture(self._function)
-        self._ended.set()
-        self._forget(self)
+            self._outcome: Any = await outcome.acapture(self._function)
+        self._end()
 
-    @property
-    def done(self) -> bool:
-        return self._ended.is_set()
+    def _error(self) -> BaseException | None:
+        return getattr(self._outcome, "error", None)
 
-    @property
-    def is_here(self) -> bool:
-        return self._token is current_event_loop()
-
-    async def wait(self) -> T:
-        import outcome
-        import trio
-
-        await self.ended()
-        if isinstance(self._outcome, outcome.Value):
-            return self._outcome.value
-        if isinstance(self._outcome.error, trio.Cancelled):
-            raise ClientStateError("The client was closed while this was under way.")
-        self._waiters += 1
-        raise self._outcome.error if self._waiters == 1 else another(self._outcome.error)
-
-    async def ended(self) -> None:
-        if not self._ended.is_set() and self.is_here:  # as above
-            await self._ended.wait()
+    def _value(self) -> T:
+        value: T = self._outcome.value
+        return value
 
     def cancel(self) -> None:
         import trio

@@ -31,21 +31,7 @@ class CurrentClock:
         process: The clock in use.
     """
 
-    def __init__(self) -> None:
-        self.process = Clock()
-
-    def get(self) -> Clock:
-        """Give the clock in use."""
-        return self.process
-
-    def set(self, clock: Clock) -> Clock:
-        """Use another clock, and give the one before."""
-        before, self.process = self.process, clock
-        return before
-
-    def reset(self, before: Clock) -> None:
-        """Go back to what was before a `set`."""
-        self.process = before
+    process = Clock()
 
 
 CLOCK = CurrentClock()

@@ -3,8 +3,9 @@
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from copy import copy
+from inspect import isawaitable
 from types import MemberDescriptorType
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, overload
 from weakref import WeakValueDictionary
 
 from cloudplatform_async.errors import CloudPlatformError
@@ -35,14 +36,19 @@ def is_of_user(error: CloudPlatformError) -> bool:
     return _OF_USERS.get(id(error)) is error
 
 
-async def of_user(function: Callable[P, Awaitable[T]], *args: P.args, **options: P.kwargs) -> T:
-    """Await a user's function, such as the method of a store that is theirs.
+@overload
+async def of_user(function: Callable[P, Awaitable[T]], *args: P.args, **options: P.kwargs) -> T: ...
+@overload
+async def of_user(function: Callable[P, T | Awaitable[T]], *args: P.args, **options: P.kwargs) -> T: ...
+async def of_user(function: Callable[P, Any], *args: P.args, **options: P.kwargs) -> Any:
+    """Ask a user's function, such as the method of a store that is theirs, for what it gives or promises.
 
     Raises:
         RaisedByUser: Round one of our errors; any other passes as it is.
     """
     try:
-        return await function(*args, **options)
+        answer = function(*args, **options)
+        return await answer if isawaitable(answer) else answer
     except CloudPlatformError as error:
         raise RaisedByUser(error) from None
 

@@ -119,7 +119,7 @@ class EventTail:
             self._ready.extend(new)
             # Where more follows, the next look may be at once; but not where a page brought nothing new.
             pause = 0.0 if page.has_more and new else self._poll_interval
-            self._due = CLOCK.get().monotonic() + pause
+            self._due = CLOCK.process.monotonic() + pause
 
     def _new(self, items: list[Event]) -> list[Event]:
         """Give the events of a page that no page before has shown."""
@@ -144,7 +144,7 @@ class EventTail:
     async def _survive(self, filters: dict[str, Any], limit: int) -> Page[Event]:
         """Fetch a page when it is due, however long the platform cannot be asked."""
         while True:
-            clock = CLOCK.get()
+            clock = CLOCK.process
             if (wait := self._due - clock.monotonic()) > 0:
                 await clock.sleep(wait)
             try:

@@ -245,7 +245,7 @@ class Workflows:
             >>> print(run.outputs)  # doctest: +SKIP
         """
         _check_run(run)
-        clock = CLOCK.get()
+        clock = CLOCK.process
         bounds = self._sender.timeouts if timeout is None else Timeouts.of(timeout)
         ends = inf if bounds.total is None else clock.monotonic() + bounds.total
         pause = _FIRST_PAUSE

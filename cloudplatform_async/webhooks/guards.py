@@ -120,7 +120,7 @@ class MemoryGuard:
 
     async def claim(self, id: str) -> Claim:  # noqa: A002 - the standard's own word
         """See ``WebhookGuard``."""
-        now, claim = CLOCK.get().monotonic(), Claim(id, "granted", uuid4().hex)
+        now, claim = CLOCK.process.monotonic(), Claim(id, "granted", uuid4().hex)
         with self._lock:
             self._forget(now)
             if id in self._done:
@@ -134,7 +134,7 @@ class MemoryGuard:
         """See ``WebhookGuard``."""
         with self._lock:
             self._held.pop(claim.id, None)
-            now = CLOCK.get().monotonic()
+            now = CLOCK.process.monotonic()
             self._done[claim.id] = now + self._kept.total_seconds()
             self._forget(now)
 
@@ -195,7 +195,7 @@ class SQLiteGuard:
         await to_thread.run_sync(self._run, _RELEASE, self._values(claim, timedelta(0)))
 
     def _values(self, claim: Claim, term: timedelta) -> dict[str, object]:
-        now = CLOCK.get().wall()  # which all processes share
+        now = CLOCK.process.wall()  # which all processes share
         return {"id": claim.id, "token": claim.token, "now": now, "until": now + term.total_seconds()}
 
     def _run(self, statements: tuple[str, ...], values: dict[str, object]) -> tuple[str | None]:

@@ -36,7 +36,7 @@ Headers = Mapping[str, str] | Mapping[str, Sequence[str]] | Iterable[tuple[bytes
 
 
 def _wall() -> float:
-    return CLOCK.get().wall()
+    return CLOCK.process.wall()
 
 
 def _not_negative(_: object, attribute: "Attribute[timedelta]", value: object) -> None:

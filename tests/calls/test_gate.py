@@ -287,7 +287,7 @@ async def test_a_request_that_was_cancelled_or_broke_is_not_under_way_any_more(t
         with pytest.raises(APIConnectionError):
             await client.projects.get("prj_1")
 
-    CLOCK.set(time.clock)
+    CLOCK.process = time.clock
     async with client_over(Scripted(answer), retries=RetryPolicy(max_retries=0)) as client:
         async with anyio.create_task_group() as tasks:
             for _ in range(4):
@@ -343,7 +343,7 @@ async def test_half_the_limit_after_a_burst_never_fails(
         refused += not quota.allowed
         return httpx.Response(200 if quota.allowed else 429, json=PROJECT, headers=headers)
 
-    CLOCK.set(replace(time.clock, uniform=Random(5).uniform))
+    CLOCK.process = replace(time.clock, uniform=Random(5).uniform)
     async with client_over(Scripted(answer), timeout=10) as client, anyio.create_task_group() as tasks:
         for _ in range(burst):
             tasks.start_soon(client.projects.get, "prj_1")
@@ -497,7 +497,7 @@ async def test_many_tasks_that_meet_a_limit_slow_down_together(time: Time, seed:
         bucket[0] += 1
         return httpx.Response(200, json=PROJECT)
 
-    CLOCK.set(replace(time.clock, uniform=Random(seed).uniform))
+    CLOCK.process = replace(time.clock, uniform=Random(seed).uniform)
     async with client_over(Scripted(limit)) as client, anyio.create_task_group() as tasks:
         for _ in range(200):
             tasks.start_soon(client.projects.get, "prj_1")

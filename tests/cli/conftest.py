@@ -47,7 +47,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
 @pytest.fixture
 def no_waiting() -> None:
     """Retries follow each other at once."""
-    CLOCK.set(Clock(sleep=lambda _: anyio.lowlevel.checkpoint()))
+    CLOCK.process = Clock(sleep=lambda _: anyio.lowlevel.checkpoint())
 
 
 @pytest.fixture

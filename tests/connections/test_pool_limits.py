@@ -31,11 +31,12 @@ pytestmark = [pytest.mark.anyio, everywhere]
 @contextmanager
 def clock_at(seconds: list[float]) -> Iterator[None]:
     """Read the time from the first item of a list."""
-    token = CLOCK.set(replace(CLOCK.get(), monotonic=lambda: seconds[0]))
+    before = CLOCK.process
+    CLOCK.process = replace(before, monotonic=lambda: seconds[0])
     try:
         yield
     finally:
-        CLOCK.reset(token)
+        CLOCK.process = before
 
 
 def answer_at_eight(peer: Peer, request: bytes) -> None:

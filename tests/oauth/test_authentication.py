@@ -28,7 +28,7 @@ def unexpected(request: httpx.Request) -> httpx.Response:
 
 def authentication(api_key: Any = None, access_token: Any = None) -> Authentication:
     """The credentials of a client, at a still wall clock."""
-    CLOCK.set(Clock(wall=lambda: WALL))
+    CLOCK.process = Clock(wall=lambda: WALL)
     credentials = Credentials.of(api_key, access_token)
     return Authentication(
         credentials, connections_of(httpx.MockTransport(unexpected)), Background(), user_agent="test/1"
@@ -162,7 +162,7 @@ async def test_a_token_expires_while_the_client_lives() -> None:
     """Its end is compared on each attempt, not once."""
     ours = authentication(None, jwt(exp=WALL + 31))
     assert ours.headers_now(None) is not None
-    CLOCK.set(Clock(wall=lambda: WALL + 1))
+    CLOCK.process = Clock(wall=lambda: WALL + 1)
     with pytest.raises(TokenExpiredError):
         ours.headers_now(None)
 

@@ -36,8 +36,8 @@ class Time:
     now: float = 1_000.0
 
     def __attrs_post_init__(self) -> None:
-        CLOCK.set(
-            Clock(monotonic=lambda: self.now, wall=lambda: 1_700_000_000.0, uniform=lambda _, most: most)
+        CLOCK.process = Clock(
+            monotonic=lambda: self.now, wall=lambda: 1_700_000_000.0, uniform=lambda _, most: most
         )
 
 
@@ -180,7 +180,7 @@ async def test_a_failing_endpoint_is_asked_once_a_back_off_that_grows() -> None:
 async def test_a_back_off_is_never_empty() -> None:
     """Even the lowest draw leaves half of it: otherwise a stampede would follow."""
     endpoint = Endpoint(failure=unavailable)
-    CLOCK.set(Clock(monotonic=lambda: 0.0, uniform=lambda least, _: least))
+    CLOCK.process = Clock(monotonic=lambda: 0.0, uniform=lambda least, _: least)
     client = endpoint.client(client_credentials())
     with pytest.raises(TokenRefreshError) as caught:
         await token(client)

@@ -139,7 +139,7 @@ async def expired_from_a_function() -> None:
 
 
 async def scope_missing() -> None:
-    CLOCK.set(Clock(wall=lambda: -100.0))
+    CLOCK.process = Clock(wall=lambda: -100.0)
     await authentication(CANARY, TOKEN).headers("b")
 
 

@@ -96,7 +96,7 @@ async def test_a_client_lives_through_20_expiries_under_load(server: Server, is_
     The server revokes the whole grant when a refresh token is used twice.
     """
     ahead, told = [0.0], list[str]()
-    CLOCK.set(Clock(monotonic=lambda: time.monotonic() + ahead[0]))
+    CLOCK.process = Clock(monotonic=lambda: time.monotonic() + ahead[0])
     oauth = server.refresh_token(server.tell("login")["refresh_token"], on_rotate=told.append)
     before = server.tell("counts")
     async with server.client(oauth) as client, anyio.create_task_group() as group:

@@ -35,7 +35,7 @@ def make(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
 def time_passes() -> Iterator[Callable[[float], Any]]:
     """Moves the package's clock."""
     with no_waiting():
-        yield lambda seconds: CLOCK.get().sleep(seconds)
+        yield lambda seconds: CLOCK.process.sleep(seconds)
 
 
 async def test_a_delivery_is_claimed_once_until_it_is_done_and_never_after(make: Make) -> None:
