@@ -54,8 +54,14 @@ class Messages:
             return None
         return dict(merged(self.headers, call.headers)).get("x-request-id")
 
-    def request(self, progress: Progress, credentials: RawHeaders) -> Request:
-        """Write the request of one attempt."""
+    def request(self, progress: Progress, credentials: RawHeaders, carried: RawHeaders = ()) -> Request:
+        """Write the request of one attempt.
+
+        Args:
+            progress: Of the call.
+            credentials: That go with it.
+            carried: Headers of observers; of one name the first is sent, the user's before all.
+        """
         call, key, body = progress.call, progress.key, progress.call.body
         headers = [*(self._headers_with(call.headers) if call.headers else self._constant), *credentials]
         headers.append((b"x-attempt", b"%d" % progress.attempts))
@@ -66,6 +72,9 @@ class Messages:
             headers.append(_JSON)
         if body is not None or call.method in _WITH_LENGTH:
             headers.append((b"content-length", b"%d" % len(body or b"")))
+        for header in carried:
+            if not any(header[0] == name for name, _ in headers):
+                headers.append(header)
         return Request(
             method=call.method.encode(),
             origin=self.origin,

@@ -210,9 +210,10 @@ class Sender(Struct, eq=False, kw_only=True):
         progress.begin_attempt(lease)
         watch = progress.watch
         outcome: Answer | Failure | None = None  # as long as it is under way
+        carried: RawHeaders = ()
         if watch is not None:
-            credentials = (*credentials, *watch.attempt_started(progress.attempts, self.messages.origin))
-        request = self.messages.request(progress, credentials)
+            carried = watch.attempt_started(progress.attempts, self.messages.origin)
+        request = self.messages.request(progress, credentials, carried)
         under_way, lane = self.state.gate.under_way, (progress.identity, progress.call.group)
         under_way[lane] = under_way.get(lane, 0) + 1
         try:
@@ -259,9 +260,10 @@ class Sender(Struct, eq=False, kw_only=True):
         """After a 429, tell of it; after a 401, refresh the token once and have the call sent at once."""
         if outcome.error.status_code == 429:
             self.state.counters.throttled += 1
-            self._watch(progress).rate_limited(progress.attempts, self.state.gate.closure(progress))
+            seconds = honoured_wait(outcome.error)
+            closed = max(self.state.gate.closure(progress), seconds or 0.0)  # some of it has passed already
+            self._watch(progress).rate_limited(progress.attempts, closed)
             if self.state.shared_turns is not None:
-                seconds = honoured_wait(outcome.error)
                 await self.state.shared_turns.pause(progress, self.authentication, seconds)
         if outcome.error.status_code != 401 or progress.renewed:
             return outcome

@@ -214,7 +214,8 @@ class Observer(Protocol):
     def attempt_started(self, event: AttemptStarted) -> "Sequence[tuple[str, str]] | None":
         """Take in that an attempt is about to be sent; headers that are returned go with it.
 
-        Names that the client sends itself are passed over.
+        Names that the client sends itself are passed over; of one name that several give the first is sent,
+        and before all what the user gave as ``headers=``.
         """
 
     def attempt_finished(self, event: AttemptFinished) -> None:

@@ -3,6 +3,7 @@
 import logging
 import os
 import sys
+from typing import TextIO, cast
 
 from msgspec.structs import asdict
 
@@ -75,8 +76,15 @@ def follow_environment() -> None:
     if level is None or any(not isinstance(each, logging.NullHandler) for each in LOGGER.handlers):
         return
     LOGGER.setLevel(level)
-    if logging.getLogger().handlers:  # which show the lines: each is to be seen once
+    if any(map(_is_seen, logging.getLogger().handlers)):  # each line is to be seen once
         return
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s"))
     LOGGER.addHandler(handler)
+
+
+def _is_seen(handler: logging.Handler) -> bool:
+    """Tell whether who looks at the program sees the lines of a handler: not those of a file."""
+    if isinstance(handler, logging.StreamHandler):
+        return cast("logging.StreamHandler[TextIO]", handler).stream in (sys.stderr, sys.stdout)
+    return not isinstance(handler, logging.NullHandler)

@@ -42,9 +42,6 @@ class _Open(Struct):
     silence: AbstractContextManager[None] | None = None
 
 
-_OPEN: ContextVar[_Open | None] = ContextVar("cloudplatform_async_open_spans", default=None)
-
-
 class OpenTelemetryObserver:
     """An observer that makes spans and measurements of calls; pass it as ``observers=[…]``.
 
@@ -99,6 +96,8 @@ class OpenTelemetryObserver:
             else None
         )
         self._suppress = _suppression()
+        # Its own: others may follow the same call. It is reset with each call, so that nothing is kept.
+        self._open: ContextVar[_Open | None] = ContextVar("cloudplatform_async_open_spans", default=None)
 
     def enabled(self) -> bool:
         """Tell whether a provider takes spans or measurements, or there is a context to be passed on.
@@ -121,13 +120,13 @@ class OpenTelemetryObserver:
             attributes={"cloudplatform.group": event.group, "cloudplatform.request_id": event.request_id},
         )
         # Without a tracer there is no span to be ended, to continue or to be doubled.
-        if span.get_span_context().is_valid or _OPEN.get() is not None:
+        if span.get_span_context().is_valid or self._open.get() is not None:
             opened = _Open(span)
-            opened.token = _OPEN.set(opened)
+            opened.token = self._open.set(opened)
 
     def attempt_started(self, event: AttemptStarted) -> Sequence[tuple[str, str]]:
         """Begin the span of an attempt, and give the headers that continue the trace on the server."""
-        opened = _OPEN.get()
+        opened = self._open.get()
         if opened is None:
             return _carried(context.get_current())
         within = trace.set_span_in_context(opened.call)
@@ -146,7 +145,7 @@ class OpenTelemetryObserver:
 
     def attempt_finished(self, event: AttemptFinished) -> None:
         """End the span of an attempt."""
-        opened = _OPEN.get()
+        opened = self._open.get()
         if opened is not None:
             _end_attempt(opened, event)
         shared = {"cloudplatform.group": event.group}
@@ -180,17 +179,17 @@ class OpenTelemetryObserver:
         shared = {"http.request.method": event.method, "cloudplatform.group": event.group}
         self._calls.record(event.elapsed, {**shared, "cloudplatform.outcome": event.outcome, **failed})
         self._queue.record(event.breakdown.get("queue", 0.0), shared)
-        opened = _OPEN.get()
+        opened = self._open.get()
         if opened is None or opened.token is None:
             return
-        _OPEN.reset(opened.token)
+        self._open.reset(opened.token)
         if opened.call.is_recording():
             told = {"cloudplatform.attempts": event.attempts, "cloudplatform.outcome": event.outcome}
             _finish(opened.call, told, failed)
         opened.call.end()
 
     def _note(self, name: str, attributes: dict[str, Any]) -> None:
-        opened = _OPEN.get()
+        opened = self._open.get()
         if opened is not None:
             opened.call.add_event(name, attributes)
 
@@ -249,7 +248,11 @@ def _is_of_the_api(provider: object) -> bool:
 def _suppression() -> _Suppress:
     """Find what silences OpenTelemetry's instrumentation of HTTP clients, where that is installed."""
     try:
-        from opentelemetry.instrumentation.utils import suppress_http_instrumentation
+        from opentelemetry.instrumentation.utils import (
+            is_http_instrumentation_enabled,
+            suppress_http_instrumentation,
+        )
     except ImportError:
         return nullcontext
-    return suppress_http_instrumentation
+    # Where another observer has silenced it, one that ends later would bring its silence back.
+    return lambda: suppress_http_instrumentation() if is_http_instrumentation_enabled() else nullcontext()

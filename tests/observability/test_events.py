@@ -103,6 +103,41 @@ async def test_retries_and_limits_are_told_with_what_they_met(
     assert response.rate_limit.remaining == client.statistics().limits["projects"].remaining == 599
 
 
+async def test_a_closed_group_is_told_with_no_less_than_the_server_said(
+    client: AsyncClient, recorder: Recorder, sandbox: Sandbox
+) -> None:
+    """Though some of it has passed when it is told."""
+    sandbox.faults.add(status=429, headers={"Retry-After": "0.01"}, times=1)
+    await client.projects.list()
+    limited = recorder.last(RateLimited)
+    assert isinstance(limited, RateLimited)
+    assert limited.seconds >= 0.01
+
+
+async def test_of_headers_with_one_name_the_users_is_sent_then_that_of_the_first_observer(
+    sandbox: Sandbox,
+) -> None:
+    """A server that finds a header twice has to refuse it, as it does with `traceparent`."""
+
+    class Tracer:
+        def __init__(self, name: str) -> None:
+            self._name = name
+
+        def attempt_started(self, event: object) -> list[tuple[str, str]]:
+            return [("X-Trace", self._name), ("X-User", self._name), ("User-Agent", self._name)]
+
+    async with AsyncClient(
+        base_url=sandbox.base_url,
+        api_key=sandbox.api_key,
+        transport=sandbox.transport(),
+        observers=[Tracer("first"), Tracer("second")],
+    ) as client:
+        await client.projects.list(headers={"X-User": "own"})
+    sent = sandbox.requests[-1].headers
+    assert (sent["x-trace"], sent["x-user"]) == ("first", "own")
+    assert sent["user-agent"].startswith("cloudplatform-async/")
+
+
 async def test_the_breakdown_sums_to_the_time_of_the_call(
     client: AsyncClient, recorder: Recorder, sandbox: Sandbox
 ) -> None:

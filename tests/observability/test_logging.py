@@ -66,10 +66,17 @@ async def test_a_refresh_is_an_info(sandbox: Sandbox, caplog: pytest.LogCaptureF
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("own", ["", "import logging; logging.basicConfig()\n"])
+@pytest.mark.parametrize(
+    "own",
+    [
+        "",
+        "import logging; logging.basicConfig()\n",
+        "import logging, os; logging.basicConfig(filename=os.devnull)\n",
+    ],
+)
 @pytest.mark.parametrize(("level", "lines"), [("debug", 1), ("info", 0), ("", 0)])
 def test_an_environment_variable_shows_lines_for_a_quick_look(level: str, lines: int, own: str) -> None:
-    """``CLOUD_LOG=debug`` needs no line of code, and where a program logs already, shows none twice."""
+    """``CLOUD_LOG=debug`` needs no line of code; what a program shows already comes no second time."""
     program = """
 import asyncio
 from cloudplatform_async import AsyncClient

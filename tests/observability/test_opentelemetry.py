@@ -1,8 +1,10 @@
 """Spans and metrics equal what was expected, with OpenTelemetry's instrumentation of httpx on and off."""
 
+import contextvars
 from collections.abc import Iterator
 from typing import Any
 
+import anyio
 import httpx
 import pytest
 from opentelemetry import baggage, context, trace
@@ -163,6 +165,57 @@ async def test_metrics_say_how_calls_went(telemetry: Telemetry) -> None:
     assert (retries.value, retries.attributes["error.type"]) == (1, "503")
     assert metrics["cloudplatform.client.connections"][0].value == 1
     assert metrics["cloudplatform.client.rate_limit.remaining"][0].value == 599
+
+
+async def test_two_observers_of_one_client_have_all_spans_each(
+    telemetry: Telemetry, instrumented: bool
+) -> None:
+    """Each its own, below its own; one trace is sent on, and nothing is left in the caller's context."""
+    other = Telemetry()
+    before = context.get_current()
+    with Sandbox(projects=1) as sandbox, no_waiting():
+        async with AsyncClient(
+            base_url=sandbox.base_url,
+            api_key=sandbox.api_key,
+            observers=[telemetry.observer, other.observer],
+        ) as client:
+            sandbox.faults.add(status=503, times=1)
+            await client.projects.get("prj_000001")
+        sent = sandbox.requests[-1].headers["traceparent"]
+    assert context.get_current() == before
+    assert telemetry.named() == other.named() == ["GET", "GET", "GET /projects/{id}"]
+    for each in (telemetry, other):
+        *attempts, call = each.spans.get_finished_spans()
+        assert call.context is not None
+        assert call.parent is None
+        assert {span.parent.span_id if span.parent else 0 for span in attempts} == {call.context.span_id}
+        each.tracers.shutdown()
+        each.meters.shutdown()
+    last = telemetry.spans.get_finished_spans()[1].context
+    assert last is not None
+    assert sent.split("-")[1:3] == [f"{last.trace_id:032x}", f"{last.span_id:016x}"]
+
+
+def test_an_observer_that_is_no_longer_needed_is_forgotten(telemetry: Telemetry) -> None:
+    """Nothing of its calls is kept in the context of who made them."""
+    sandbox = Sandbox(projects=1)
+    before = len(contextvars.copy_context())
+
+    async def call() -> None:
+        observer = OpenTelemetryObserver(telemetry.tracers, telemetry.meters)
+        async with AsyncClient(
+            base_url=sandbox.base_url,
+            api_key=sandbox.api_key,
+            transport=sandbox.transport(),
+            observers=[observer],
+        ) as client:
+            await client.projects.list()
+            within = len(contextvars.copy_context())
+            await client.projects.list()
+            assert len(contextvars.copy_context()) == within
+
+    anyio.run(call)
+    assert len(contextvars.copy_context()) == before
 
 
 async def test_a_failing_call_marks_its_spans(telemetry: Telemetry) -> None:
