@@ -115,6 +115,19 @@ WHOLE: dict[str, tuple[list[list[str]], Saying, int]] = {
         lambda number, rows, is_last: {"pagination": {"has_more": not is_last}},
         3,
     ),
+    "places that differ about has_more": (
+        cut(250),
+        lambda number, rows, is_last: {"meta": {"has_more": False}, "pagination": {"has_more": not is_last}},
+        3,
+    ),
+    "places that differ about the total": (
+        cut(250),
+        lambda number, rows, is_last: {
+            "meta": {"total": len(rows)},
+            "pagination": {"page": number, "limit": 100, "total": 250},
+        },
+        3,
+    ),
     "has_more and a limit": (cut(250), meta(limit=100, has_more=...), 3),
     "a page alone, of a size that is capped": (cut(250), meta(page=...), 3),
     "a page and has_more, of a size that is capped": (cut(250), meta(page=..., has_more=...), 3),
@@ -204,6 +217,8 @@ async def test_an_end_that_nothing_contradicts_costs_no_request_more() -> None:
         (cut(50), meta(next_cursor=None, total=90), [1]),
         ([[]], meta(page=..., limit=100, total=0), [1]),
         ([[]], meta(page=..., limit=100, total=0, has_more=...), [1]),
+        ([[]], meta(page=..., total=1, has_more=...), [1]),
+        (cut(100), meta(next_cursor=None, limit=100, total=0), [1]),
     ):
         server = Numbered(pages, saying)
         async with client_of(server) as client:

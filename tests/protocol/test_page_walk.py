@@ -54,6 +54,14 @@ def facts(beside_data: bytes = b"", link: str | None = None, rows: bytes = ROWS)
         (b',"links":{"next":null}', PageFacts(count=2)),
         (b',"meta":{"page":1},"pagination":{"page":9,"total":3}', PageFacts(count=2, page=1, total=3)),
         (b',"meta":{"new":[1]},"newer":{"page":7}', PageFacts(count=2)),
+        (
+            b',"meta":{"next_cursor":""},"pagination":{"next_cursor":"c"}',
+            PageFacts(count=2, cursor="c", has_cursors=True),
+        ),
+        (b',"meta":{"has_more":false},"pagination":{"has_more":true}', PageFacts(count=2, has_more=True)),
+        (b',"meta":{"has_more":false},"pagination":{"has_more":null}', PageFacts(count=2, has_more=False)),
+        (b',"meta":{"total":2},"pagination":{"total":9}', PageFacts(count=2, total=9)),
+        (b',"meta":{"total":9,"pagination":{"total":2}}', PageFacts(count=2, total=9)),
     ],
 )
 def test_facts_are_read_wherever_they_stand(beside: bytes, expected: PageFacts) -> None:
@@ -110,6 +118,8 @@ def test_a_link_header_is_read_where_the_body_has_no_link() -> None:
         (START, PageFacts(count=10, total=99, has_cursors=True), Position(page=2)),
         (START, PageFacts(count=2, limit=2, total=9, has_cursors=True, has_more=False), None),
         (START, PageFacts(count=2, limit=2, total=2, has_cursors=True), None),
+        (START, PageFacts(count=2, limit=2, total=0, has_cursors=True), None),
+        (START, PageFacts(count=10, total=7, has_cursors=True), None),
         (Position(cursor="b"), PageFacts(count=2, total=9, has_cursors=True), None),
         (START, PageFacts(count=2, page=1, total=9, has_cursors=True), Position(page=2)),
         (Position(page=2), PageFacts(count=2, limit=2, total=9), Position(page=3)),
@@ -122,6 +132,9 @@ def test_a_link_header_is_read_where_the_body_has_no_link() -> None:
         (START, PageFacts(count=10, page=1), Position(page=2)),
         (START, PageFacts(count=9, page=1), Position(page=2)),
         (START, PageFacts(count=0, page=1), None),
+        (START, PageFacts(count=0, page=1, total=1), None),
+        (START, PageFacts(count=0, total=2, has_more=False), Position(page=2)),
+        (Position(page=2), PageFacts(count=0, page=2, total=2), None),
     ],
 )
 def test_the_next_page_is_where_the_answer_says(

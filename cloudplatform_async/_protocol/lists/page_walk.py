@@ -86,7 +86,6 @@ class PageFacts(Struct, frozen=True, kw_only=True):
 
 
 _NOTHING = PageFields()
-_FIELDS = ("next_cursor", "has_more", "page", "limit", "total")
 
 
 def facts_of(answer: PageEnvelope[list[T]], headers: Mapping[str, str]) -> PageFacts:
@@ -108,15 +107,22 @@ def facts_of(answer: PageEnvelope[list[T]], headers: Mapping[str, str]) -> PageF
 
 
 def _joined(places: list[PageFields]) -> PageFields:
-    """Join what stands in several places; each field is believed where it stands first."""
+    """Join what stands in several places: where they differ, whatever says that more follows is believed."""
     if len(places) < 2:
         return places[0] if places else _NOTHING
 
-    def first(name: str) -> Any:
-        said = [value for place in places if (value := getattr(place, name)) is not UNSET]
-        return next((value for value in said if value is not None), said[0] if said else UNSET)
+    def said(name: str) -> list[Any]:
+        return [value for place in places if (value := getattr(place, name)) not in (None, UNSET)]
 
-    return PageFields(**{name: first(name) for name in _FIELDS})
+    cursors = [place.next_cursor for place in places if place.next_cursor is not UNSET]
+    more = said("has_more")
+    return PageFields(
+        next_cursor=next(filter(None, cursors), None) if cursors else UNSET,
+        has_more=any(more) if more else None,
+        page=next(iter(said("page")), None),
+        limit=next(iter(said("limit")), None),
+        total=max(said("total"), default=None),
+    )
 
 
 def next_position(
@@ -147,7 +153,7 @@ def next_position(
             raise PaginationError("The server says that more follows, and does not say where.")
         return None
     fullest = max(fullest, facts.count)
-    size = facts.limit or fullest
+    size = facts.limit or max(fullest, 1)  # empty pages tell no size, and so many of them are enough
     seen = _items_before(number, facts, limit) + facts.count if seen is None else seen
     if facts.total is not None and 0 < facts.count < size == limit and seen < facts.total:
         size = fullest  # the limit may be an echo of what was asked for, and the server's own be less
@@ -169,7 +175,8 @@ def _number(asked: Position, facts: PageFacts, limit: int | None) -> int | None:
 def _is_cut(facts: PageFacts, limit: int | None) -> bool:
     """Tell whether a full page ends at its size alone: a null cursor beside a larger total is no cursor's."""
     size = facts.limit or limit
-    return facts.has_more is None and facts.total is not None and size is not None and facts.count >= size
+    is_full = size is not None and facts.count >= size
+    return facts.has_more is None and is_full and facts.total is not None and facts.total > facts.count
 
 
 def _items_before(number: int, facts: PageFacts, limit: int | None) -> int:
