@@ -18,7 +18,7 @@ from cloudplatform_async._connections.transport import PooledTransport
 from cloudplatform_async._oauth.authentication import Authentication
 from cloudplatform_async._protocol.encoding import checked_headers, merged
 from cloudplatform_async._protocol.rate_limits import SharedLimit
-from cloudplatform_async.credentials import Credentials, KeySource, TokenSource
+from cloudplatform_async.credentials import KeySource, TokenSource
 from cloudplatform_async.environment import choose_credentials, read_environment
 from cloudplatform_async.errors import ConfigurationError
 from cloudplatform_async.resources.any_endpoint import AnyEndpoint
@@ -37,7 +37,6 @@ from cloudplatform_async.settings import (
     parse_base_url,
 )
 from cloudplatform_async.statistics import ClientStatistics
-from cloudplatform_async.version import USER_AGENT
 
 T = TypeVar("T")
 
@@ -116,7 +115,7 @@ class AsyncClient(AnyEndpoint):
         self._owner: AsyncClient | None = None
         self._sender = Sender(
             state=state,
-            authentication=_authentication(credentials, state),
+            authentication=Authentication(credentials, state.connections, state.background),
             messages=Messages(base=base, limit=limit, headers=own),
             timeouts=bounds,
             retries=policy,
@@ -154,7 +153,8 @@ class AsyncClient(AnyEndpoint):
         authentication = sender.authentication
         if api_key is not None or access_token is not None:
             credentials = authentication.credentials.replaced(api_key, access_token)
-            authentication = _authentication(credentials, sender.state)
+            state = sender.state
+            authentication = Authentication(credentials, state.connections, state.background)
         view = Sender(
             state=sender.state,
             authentication=authentication,
@@ -214,10 +214,6 @@ class AsyncClient(AnyEndpoint):
         if sender is not None and self._owner is None and not sender.state.closed:
             text = f"{self!r} was never closed; use {self._closed_by}."
             warnings.warn(text, ResourceWarning, stacklevel=1, source=self)
-
-
-def _authentication(credentials: Credentials, state: SharedState) -> Authentication:
-    return Authentication(credentials, state.connections, state.background, user_agent=USER_AGENT)
 
 
 def _transport(

@@ -4,10 +4,9 @@ from collections import deque
 from collections.abc import Iterable
 
 from cloudplatform_async._connections.connection import Connections
-from cloudplatform_async._oauth.token_endpoint import TokenEndpoint
 from cloudplatform_async._oauth.token_refresh import TokenKeeper
 from cloudplatform_async._protocol.token_answers import secrets_of
-from cloudplatform_async._protocol.tokens import Instant, read_token, require_scope, require_unexpired
+from cloudplatform_async._protocol.tokens import read_token, require_scope, require_unexpired
 from cloudplatform_async._runtime.background import Background
 from cloudplatform_async._runtime.clock import CLOCK
 from cloudplatform_async._runtime.raised import of_user
@@ -22,7 +21,6 @@ from cloudplatform_async.credentials import (
 from cloudplatform_async.credentials.secrets import digest_of
 from cloudplatform_async.credentials.token_slot import AccessToken
 from cloudplatform_async.errors import TokenRefreshError
-from cloudplatform_async.settings import Timeouts
 
 RawHeaders = tuple[tuple[bytes, bytes], ...]
 
@@ -37,8 +35,6 @@ class Authentication:
         credentials: What to speak as.
         connections: Carry token requests too; not owned.
         background: Owns token refreshes.
-        user_agent: Header of token requests.
-        timeouts: Of the steps of a token request.
 
     Attributes:
         identity: What rate limits are counted by, as `identity_of` tells it; ``None`` where a function must
@@ -46,25 +42,20 @@ class Authentication:
         refreshes: Its token is fetched, and fetched again before it ends.
     """
 
-    def __init__(
-        self,
-        credentials: Credentials,
-        connections: Connections,
-        background: Background,
-        *,
-        user_agent: str,
-        timeouts: Timeouts | None = None,
-    ) -> None:
-        endpoint = TokenEndpoint(
-            connections=connections, user_agent=user_agent, timeouts=timeouts or Timeouts()
-        )
+    def __init__(self, credentials: Credentials, connections: Connections, background: Background) -> None:
         self.credentials = credentials
-        self._keeper = TokenKeeper(background, endpoint)
+        self._keeper = TokenKeeper(background, connections)
         self._given: deque[Secret] = deque(maxlen=_REMEMBERED)
         key, token = credentials.api_key, credentials.access_token
         self._key = (_key_header(key),) if isinstance(key, Secret) else ()
         self._token = read_token(token) if isinstance(token, Secret) else None
-        self.identity: object = self._known_identity()
+        self.identity: object = None
+        if self._key:
+            self.identity = digest_of(self._key[0][1])
+        elif key is None and self._token is not None:
+            self.identity = digest_of(self._token.header[1])
+        elif key is None and isinstance(token, OAuth):
+            self.identity = token.slot
         self.refreshes: bool = isinstance(token, OAuth)
         self._asks = isinstance(key, SecretFunction) or isinstance(token, SecretFunction)
 
@@ -80,17 +71,6 @@ class Authentication:
             return self.identity
         carried = dict(sent)
         return digest_of(carried.get(b"x-api-key") or carried.get(b"authorization", b""))
-
-    def _known_identity(self) -> object:
-        """Give what need not be asked for."""
-        if self._key:
-            return digest_of(self._key[0][1])
-        if self.credentials.api_key is not None:
-            return None
-        if self._token is not None:
-            return digest_of(self._token.header[1])
-        holder = self.credentials.access_token
-        return holder.slot if isinstance(holder, OAuth) else None
 
     def news(self) -> float | None:
         """Tell once for how many seconds the token was refreshed, where it was since the last time."""
@@ -117,11 +97,14 @@ class Authentication:
         ready = self.headers_now(scope)
         if ready is not None:
             return ready
-        key = self.credentials.api_key
-        headers = self._key
+        key, holder = self.credentials.api_key, self.credentials.access_token
+        headers, token = self._key, self._token
         if isinstance(key, SecretFunction):
             headers = (_key_header(await self._asked(key)),)
-        token = await self._next_token()
+        if isinstance(holder, OAuth):
+            token = self._keeper.serving(holder) or await self._keeper.fetched(holder)
+        elif isinstance(holder, SecretFunction):
+            token = read_token(await self._asked(holder))
         return headers if token is None else self._with_token(headers, token, scope)
 
     def headers_now(self, scope: str | None) -> RawHeaders | None:
@@ -154,7 +137,11 @@ class Authentication:
         before = dict(sent)
         holder = self.credentials.access_token
         if isinstance(holder, OAuth):
-            await self._replace(holder, before.get(b"authorization", b""))
+            try:
+                await self._keeper.replace(holder, before.get(b"authorization", b""))
+            except TokenRefreshError as error:
+                error.outcome = "rejected"  # the attempt before it was
+                raise
             return True
         return self._asks and any(before.get(name) != value for name, value in await self.headers(None))
 
@@ -174,25 +161,11 @@ class Authentication:
                 texts += secrets_of(holder)
         return tuple(texts)
 
-    async def _next_token(self) -> AccessToken | None:
-        holder = self.credentials.access_token
-        if isinstance(holder, OAuth):
-            return self._keeper.serving(holder) or await self._keeper.fetched(holder)
-        return read_token(await self._asked(holder)) if isinstance(holder, SecretFunction) else self._token
-
     def _with_token(self, headers: RawHeaders, token: AccessToken, scope: str | None) -> RawHeaders:
         if token.expiry is not None and not isinstance(self.credentials.access_token, OAuth):
-            clock = CLOCK.process
-            require_unexpired(token, Instant(clock.monotonic(), clock.wall()))
+            require_unexpired(token, CLOCK.process.now())
         require_scope(token, scope)
         return (*headers, token.header)
-
-    async def _replace(self, oauth: OAuth, sent: bytes) -> None:
-        try:
-            await self._keeper.replace(oauth, sent)
-        except TokenRefreshError as error:
-            error.outcome = "rejected"  # the attempt before it was
-            raise
 
     async def _asked(self, source: SecretFunction) -> Secret:
         secret = Secret(await of_user(source.function))

@@ -7,15 +7,16 @@ from uuid import uuid4
 
 import anyio
 import msgspec
+from msgspec.structs import replace
 
 from cloudplatform_async._protocol.decoding.native import UNDECODABLE
 from cloudplatform_async._protocol.token_answers import Grant
-from cloudplatform_async._protocol.tokens import Instant, Phase, phase, read_token
+from cloudplatform_async._protocol.tokens import Phase, phase, read_token
 from cloudplatform_async._runtime.clock import CLOCK
 from cloudplatform_async._runtime.raised import of_user
 from cloudplatform_async.credentials import OAuth, OAuthRefreshToken, Secret, SecretBytes
 from cloudplatform_async.credentials.secrets import SecretStruct, is_sendable
-from cloudplatform_async.credentials.token_slot import AccessToken, Expiry
+from cloudplatform_async.credentials.token_slot import Expiry
 from cloudplatform_async.credentials.token_store import TokenStore
 
 _LEASE = 45.0  # seconds: longer than a token request may take
@@ -34,10 +35,8 @@ class _Kept(SecretStruct, frozen=True):
 _decode = msgspec.json.Decoder(_Kept).decode
 
 
-async def shared_grant(
-    oauth: OAuth, store: TokenStore, ask: Callable[[], Awaitable[Grant]]
-) -> tuple[Grant, bool]:
-    """Give the next token, and whether it was asked for here.
+async def shared_grant(oauth: OAuth, store: TokenStore, ask: Callable[[], Awaitable[Grant]]) -> Grant:
+    """Give the next token: another process's, or else one that is asked for here.
 
     Raises:
         TokenRefreshError: It was this process's turn to ask, and the endpoint gave none.
@@ -47,20 +46,20 @@ async def shared_grant(
         if await of_user(store.claim, key, owner, _LEASE):
             return await _claimed(oauth, store, (key, owner), ask)
         await CLOCK.process.sleep(_POLL)
-    return adopted, False
+    return adopted
 
 
 async def _claimed(
     oauth: OAuth, store: TokenStore, claim: tuple[str, str], ask: Callable[[], Awaitable[Grant]]
-) -> tuple[Grant, bool]:
+) -> Grant:
     """Look again, for another may have saved one just before; else ask, with the newest refresh token."""
     try:
         if (adopted := _adopted(oauth, await of_user(store.read, claim[0]))) is not None:
-            return adopted, False
+            return adopted
         grant = await ask()
         with anyio.move_on_after(_SHIELD, shield=True):
             await of_user(store.save, *claim, _value(oauth, grant))
-        return grant, True
+        return grant
     finally:
         with anyio.move_on_after(_SHIELD, shield=True):
             await of_user(store.release, *claim)
@@ -74,26 +73,15 @@ def _adopted(oauth: OAuth, value: bytes | None) -> Grant | None:
         return None
     if kept is None or not is_sendable(kept.access_token):
         return None
-    _take_refresh_token(oauth, kept.refresh_token)
-    token, clock = _token(kept), CLOCK.process
-    stands = phase(token, Instant(clock.monotonic(), clock.wall()), oauth.skew)
-    if stands is not Phase.FRESH or token.header[1] == oauth.slot.rejected:
-        return None
-    return Grant(token, None)
-
-
-def _take_refresh_token(oauth: OAuth, found: str | None) -> None:
-    """Take one that is new in the store; one that stood there before may be spent, where a save failed."""
-    slot = oauth.slot
+    slot, found, at = oauth.slot, kept.refresh_token, kept.expires_at
+    # One that stood there before may be spent, where a save failed.
     if found and (slot.stored is None or slot.stored.reveal() != found):
         slot.stored = slot.refresh_token = Secret(found)
-
-
-def _token(kept: _Kept) -> AccessToken:
     life = inf if kept.life is None else kept.life
-    expiry = None if kept.expires_at is None else Expiry(at=kept.expires_at, on_wall=True, life=life)
-    read = read_token(Secret(kept.access_token))
-    return AccessToken(secret=read.secret, header=read.header, expiry=expiry, scopes=kept.scopes)
+    expiry = None if at is None else Expiry(at=at, on_wall=True, life=life)
+    token = replace(read_token(Secret(kept.access_token)), expiry=expiry, scopes=kept.scopes)
+    stands = phase(token, CLOCK.process.now(), oauth.skew)
+    return Grant(token, None) if stands is Phase.FRESH and token.header[1] != slot.rejected else None
 
 
 def _value(oauth: OAuth, grant: Grant) -> SecretBytes:

@@ -1,16 +1,16 @@
 """Keeps the token of an OAuth grant: one refresh however many calls wait, one failure a back-off."""
 
 from contextlib import suppress
-from functools import partial
 
 from anyio.lowlevel import RunVar
 from msgspec import Struct
 
+from cloudplatform_async._connections.connection import Connections
 from cloudplatform_async._oauth.shared_tokens import shared_grant
-from cloudplatform_async._oauth.token_endpoint import TokenEndpoint
+from cloudplatform_async._oauth.token_endpoint import ask_for_token
 from cloudplatform_async._protocol.retries import backoff
-from cloudplatform_async._protocol.token_answers import current_refresh_token
-from cloudplatform_async._protocol.tokens import Instant, Phase, phase
+from cloudplatform_async._protocol.token_answers import Grant, current_refresh_token
+from cloudplatform_async._protocol.tokens import Phase, phase
 from cloudplatform_async._runtime.background import Background, Job
 from cloudplatform_async._runtime.clock import CLOCK
 from cloudplatform_async._runtime.raised import of_user
@@ -37,33 +37,25 @@ class TokenKeeper(Struct, frozen=True, eq=False):
     """
 
     _background: Background
-    _endpoint: TokenEndpoint
+    _connections: Connections
 
     def serving(self, oauth: OAuth) -> AccessToken | None:
         """Give the token that serves now, and start its early refresh when that is due.
 
         ``None`` means that `fetched` must be awaited.
         """
-        slot, clock = oauth.slot, CLOCK.process
+        slot, now = oauth.slot, CLOCK.process.now()
         if slot.token is None:
             return None
-        now = Instant(clock.monotonic(), clock.wall())
         stands = phase(slot.token, now, oauth.skew)
-        if stands is Phase.FRESH:
-            return slot.token
-        if stands is Phase.EXPIRED or not self._is_cared_for(oauth, now):
+        if stands is Phase.EXPIRED:
             return None
-        return slot.token
-
-    def _is_cared_for(self, oauth: OAuth, now: Instant) -> bool:
-        """See to the early refresh; false when ``on_rotate`` failed, which a call must hear of."""
-        slot = oauth.slot
-        if _under_way(slot) is None:
-            if slot.unannounced is not None:
-                return False
+        if stands is Phase.STALE and _under_way(slot) is None:
+            if slot.unannounced is not None:  # `on_rotate` failed, which a call must hear of
+                return None
             if slot.refusal is None or slot.refusal.until <= now.monotonic:
                 self._start(oauth)
-        return True
+        return slot.token
 
     async def fetched(self, oauth: OAuth) -> AccessToken:
         """Wait for the next token; it serves this call however short its life.
@@ -72,11 +64,16 @@ class TokenKeeper(Struct, frozen=True, eq=False):
             TokenRefreshError: The token endpoint failed, just now or within its back-off.
         """
         while True:
+            job, refusal = _under_way(oauth.slot), oauth.slot.refusal
+            if job is None:
+                if refusal is not None and CLOCK.process.monotonic() < refusal.until:
+                    raise _error_of(refusal)
+                job = self._start(oauth)
             with suppress(ClientStateError):  # the client whose job it was is closed: start another
-                outcome = await (_under_way(oauth.slot) or self._start_now(oauth)).wait()
+                outcome = await job.wait()
                 break
         if isinstance(outcome, Refusal):
-            raise error_of(outcome, CLOCK.process.monotonic())
+            raise _error_of(outcome)
         return outcome
 
     async def replace(self, oauth: OAuth, sent: bytes) -> None:
@@ -94,12 +91,6 @@ class TokenKeeper(Struct, frozen=True, eq=False):
             slot.token, slot.rejected = None, sent
         if slot.token is None:
             await self.fetched(oauth)
-
-    def _start_now(self, oauth: OAuth) -> _Refresh:
-        refusal, now = oauth.slot.refusal, CLOCK.process.monotonic()
-        if refusal is not None and now < refusal.until:
-            raise error_of(refusal, now)
-        return self._start(oauth)
 
     def _start(self, oauth: OAuth) -> _Refresh:
         jobs = _jobs()
@@ -129,13 +120,14 @@ class TokenKeeper(Struct, frozen=True, eq=False):
 
     async def _grant(self, oauth: OAuth) -> AccessToken:
         """Ask the endpoint; a rotated refresh token is kept at once, for the old one is spent."""
-        began, asked = CLOCK.process.monotonic(), True
-        if oauth.store is None:
-            grant = await self._endpoint.ask(oauth)
-        else:
-            grant, asked = await shared_grant(oauth, oauth.store, partial(self._endpoint.ask, oauth))
-        if asked:
+        began = CLOCK.process.monotonic()
+
+        async def ask() -> Grant:
+            grant = await ask_for_token(self._connections, oauth)
             oauth.slot.news = CLOCK.process.monotonic() - began
+            return grant
+
+        grant = await (ask() if oauth.store is None else shared_grant(oauth, oauth.store, ask))
         if isinstance(oauth, OAuthRefreshToken) and grant.refresh_token is not None:
             rotated = grant.refresh_token.reveal() != current_refresh_token(oauth).reveal()
             oauth.slot.refresh_token = grant.refresh_token
@@ -171,13 +163,13 @@ def _refusal_of(error: TokenRefreshError, last: Refusal | None) -> Refusal:
     )
 
 
-def error_of(refusal: Refusal, now: float) -> TokenRefreshError:
+def _error_of(refusal: Refusal) -> TokenRefreshError:
     """Make an error for one of the calls that wait: each gets its own."""
     error = TokenRefreshError(
         refusal.message,
         status_code=refusal.status_code,
         code=refusal.code,
-        retry_after=max(0.0, refusal.until - now),
+        retry_after=max(0.0, refusal.until - CLOCK.process.monotonic()),
     )
     error.__cause__ = refusal.cause
     return error

@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable
 import anyio
 from msgspec import Struct
 
+from cloudplatform_async._protocol.tokens import Instant
+
 
 class Clock(Struct, frozen=True, kw_only=True):
     """Four functions through which the package meets time and chance.
@@ -22,6 +24,10 @@ class Clock(Struct, frozen=True, kw_only=True):
     wall: Callable[[], float] = time.time
     sleep: Callable[[float], Awaitable[None]] = anyio.sleep
     uniform: Callable[[float, float], float] = random.uniform
+
+    def now(self) -> Instant:
+        """Read both clocks."""
+        return Instant(self.monotonic(), self.wall())
 
 
 class CurrentClock:

@@ -30,9 +30,7 @@ def authentication(api_key: Any = None, access_token: Any = None) -> Authenticat
     """The credentials of a client, at a still wall clock."""
     CLOCK.process = Clock(wall=lambda: WALL)
     credentials = Credentials.of(api_key, access_token)
-    return Authentication(
-        credentials, connections_of(httpx.MockTransport(unexpected)), Background(), user_agent="test/1"
-    )
+    return Authentication(credentials, connections_of(httpx.MockTransport(unexpected)), Background())
 
 
 def jwt(**claims: object) -> str:

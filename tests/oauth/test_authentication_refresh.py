@@ -15,14 +15,13 @@ from anyio.lowlevel import checkpoint
 from attrs import define, field
 
 from cloudplatform_async._connections.foreign import connections_of
+from cloudplatform_async._oauth import token_endpoint
 from cloudplatform_async._oauth.authentication import Authentication
-from cloudplatform_async._oauth.token_endpoint import TokenEndpoint
 from cloudplatform_async._runtime.background import Background
 from cloudplatform_async._runtime.clock import CLOCK, Clock
 from cloudplatform_async._runtime.raised import RaisedByUser
 from cloudplatform_async.credentials import Credentials, OAuth, OAuthClientCredentials, OAuthRefreshToken
 from cloudplatform_async.errors import ClientStateError, InsufficientScopeError, TokenRefreshError
-from cloudplatform_async.settings import Timeouts
 
 pytestmark = pytest.mark.anyio
 
@@ -64,9 +63,7 @@ class Endpoint:
     def client(self, oauth: OAuth, background: Background | None = None) -> Authentication:
         """The authentication of a client that was given this grant."""
         transport = connections_of(httpx.MockTransport(self))
-        return Authentication(
-            Credentials.of(None, oauth), transport, background or Background(), user_agent="test/1"
-        )
+        return Authentication(Credentials.of(None, oauth), transport, background or Background())
 
 
 class Endless(httpx.AsyncByteStream):
@@ -522,17 +519,11 @@ async def test_an_answer_without_end_is_refused() -> None:
         await token(client)
 
 
-async def test_an_endpoint_that_never_answers_is_given_up() -> None:
+async def test_an_endpoint_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """By the refresh's own time, for no call's deadline ends it."""
-    endpoint = Endpoint(open=anyio.Event())
-    asking = TokenEndpoint(
-        connections=connections_of(httpx.MockTransport(endpoint)),
-        user_agent="test/1",
-        timeouts=Timeouts(),
-        total=0.001,
-    )
+    monkeypatch.setattr(token_endpoint, "_TOTAL", 0.001)
     with pytest.raises(TokenRefreshError, match=r"did not answer within 0\.001 s"):
-        await asking.ask(client_credentials())
+        await token(Endpoint(open=anyio.Event()).client(client_credentials()))
 
 
 async def test_redirects_are_not_followed() -> None:

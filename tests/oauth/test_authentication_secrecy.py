@@ -55,7 +55,7 @@ def authentication(
     transport = connections_of(
         httpx.MockTransport(handler or (lambda _: httpx.Response(200, json={"access_token": CANARY})))
     )
-    return Authentication(Credentials.of(api_key, access_token), transport, Background(), user_agent="test/1")
+    return Authentication(Credentials.of(api_key, access_token), transport, Background())
 
 
 def answering(status: int, **fields: object) -> Callable[[httpx.Request], httpx.Response]:
