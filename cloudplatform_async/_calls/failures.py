@@ -7,7 +7,8 @@ from typing import Any
 import httpx
 
 from cloudplatform_async._connections.exceptions import (
-    ClosedBeforeSendingError,
+    NO_CONNECTION,
+    NOT_SENT,
     ProxyRefusalError,
     StaleConnectionError,
     TransportClosedError,
@@ -19,8 +20,6 @@ from cloudplatform_async._protocol.retries import Failure, is_transient
 from cloudplatform_async._runtime.clock import Clock
 from cloudplatform_async.errors import APIConnectionError, APITimeoutError, ResponseDecodeError
 
-_NO_CONNECTION = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
-_NOT_SENT = (*_NO_CONNECTION, httpx.PoolTimeout, ClosedBeforeSendingError)
 _FINAL = (
     httpx.PoolTimeout,
     ProxyRefusalError,
@@ -56,8 +55,7 @@ def failure_of(error: httpx.TransportError, origin: str) -> Failure:
         origin: Scheme, host and port, for the message.
     """
     kind = APITimeoutError if isinstance(error, httpx.TimeoutException) else APIConnectionError
-    not_sent = isinstance(error, _NOT_SENT)
-    ours = kind(_message(error, origin), outcome="not_sent" if not_sent else "unknown")
+    ours = kind(_message(error, origin), outcome="not_sent" if isinstance(error, NOT_SENT) else "unknown")
     ours.__cause__ = without_secrets(error)
     return Failure(
         ours,
@@ -77,7 +75,7 @@ def _message(error: httpx.TransportError, origin: str) -> str:
         return f"Connecting to {origin} took too long ({error}); check the network, or Timeouts(connect=…)."
     if isinstance(error, httpx.ProxyError):
         return f"Could not connect to {origin} through a proxy ({error}); check proxy= or the environment."
-    if isinstance(error, _NO_CONNECTION):
+    if isinstance(error, NO_CONNECTION):
         return f"Could not connect to {origin} ({error}); check base_url and the network."
     if isinstance(error, httpx.TimeoutException):
         return f"{origin} was silent for too long ({type(error).__name__}); see Timeouts(read=…, write=…)."

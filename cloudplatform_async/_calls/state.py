@@ -170,10 +170,8 @@ class SharedState(Struct, eq=False, kw_only=True):
         if self.closed:
             return
         self.closed = True
-        if self._loop is None or not self.connections.opens_sockets:
-            await self._close()
-        else:
-            await close_in(self._loop, self._close, self.connections.abandon)
+        loop = self._loop if self.connections.opens_sockets else None
+        await close_in(loop, self._close, self.connections.abandon)
 
     async def _close(self) -> None:
         for scope in list(self.scopes):

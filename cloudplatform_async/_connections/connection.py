@@ -12,11 +12,23 @@ Enter = Callable[[str], None]
 """Told that a part of a call begins, by its name."""
 
 
+class Route(NamedTuple):
+    """What two requests must have in common to share a connection.
+
+    Attributes:
+        origin: Where they go.
+        kind: How they travel there.
+    """
+
+    origin: Origin
+    kind: Hashable
+
+
 class Connection(ABC):
     """One connection to one origin, opened by its first request.
 
     Attributes:
-        origin: Whom it leads to.
+        route: Whom it leads to, and how.
         idle_since: Monotonic seconds at which the last request ended.
         used: It has carried a request to the beginning of its answer.
         sent: The first byte of the request under way may have left.
@@ -24,10 +36,10 @@ class Connection(ABC):
         enter: Told which part of an exchange begins, where somebody looks: ``"wait"`` after ``"send"``.
     """
 
-    __slots__ = ("enter", "idle_since", "is_reusable", "origin", "sent", "used")
+    __slots__ = ("enter", "idle_since", "is_reusable", "route", "sent", "used")
 
-    def __init__(self, origin: Origin) -> None:
-        self.origin: Origin = origin
+    def __init__(self, route: Route) -> None:
+        self.route: Route = route
         self.idle_since: float = 0.0
         self.used: bool = False
         self.sent: bool = False
@@ -73,18 +85,6 @@ class Connection(ABC):
     @abstractmethod
     async def aclose(self) -> None:
         """Close the connection at once, whatever it is doing; may be called again."""
-
-
-class Route(NamedTuple):
-    """What two requests must have in common to share a connection.
-
-    Attributes:
-        origin: Where they go.
-        kind: How they travel there.
-    """
-
-    origin: Origin
-    kind: Hashable
 
 
 class Lease(ABC):

@@ -1,6 +1,10 @@
 """The failures that httpx has no name for."""
 
+from typing import TypeVar
+
 import httpx
+
+E = TypeVar("E", bound=httpx.TransportError)
 
 
 class StaleConnectionError(httpx.ReadError):
@@ -21,3 +25,13 @@ class TransportClosedError(httpx.CloseError):
 
 class ClosedBeforeSendingError(TransportClosedError):
     """A transport was closed before a request came to it, or while it waited for a connection."""
+
+
+NO_CONNECTION = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
+NOT_SENT = (*NO_CONNECTION, httpx.PoolTimeout, ClosedBeforeSendingError)
+
+
+def caused_by(cause: BaseException | None, error: E) -> E:
+    """Give an error that is raised elsewhere its cause."""
+    error.__cause__ = cause
+    return error

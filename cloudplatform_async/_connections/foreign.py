@@ -7,23 +7,11 @@ from typing import Any
 import httpx
 
 from cloudplatform_async._connections.connection import Connections, Enter, Lease
+from cloudplatform_async._connections.exceptions import NOT_SENT, caused_by
 from cloudplatform_async._connections.messages import Request, Response, httpx_request
 from cloudplatform_async._connections.transport import PooledTransport
 from cloudplatform_async._runtime.raised import RaisedByUser
 from cloudplatform_async.errors import CloudPlatformError, ConfigurationError
-
-_NOT_SENT = (
-    httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol
-)  # fmt: skip
-
-
-def library_of(transport: object) -> ModuleType | None:
-    """Find the library that a transport is written for: httpx, or httpx2 where that is loaded."""
-    for name in ("httpx", "httpx2"):
-        library = sys.modules.get(name)
-        if library is not None and isinstance(transport, library.AsyncBaseTransport):
-            return library
-    return None
 
 
 def connections_of(transport: Any) -> Connections:  # Any: of one of two libraries
@@ -32,14 +20,16 @@ def connections_of(transport: Any) -> Connections:  # Any: of one of two librari
     Raises:
         ConfigurationError: It is no asynchronous transport.
     """
-    if library_of(transport) is None:
-        kind = type(transport).__name__
-        raise ConfigurationError(f"transport must be an AsyncBaseTransport of httpx, not {kind}.")
     if isinstance(transport, PooledTransport) and (
         type(transport).handle_async_request is PooledTransport.handle_async_request
     ):
         return transport.pool
-    return ForeignConnections(transport)
+    loaded = (sys.modules[name] for name in ("httpx", "httpx2") if name in sys.modules)
+    for library in loaded:
+        if isinstance(transport, library.AsyncBaseTransport):
+            return ForeignConnections(transport, library)
+    kind = type(transport).__name__
+    raise ConfigurationError(f"transport must be an AsyncBaseTransport of httpx, not {kind}.")
 
 
 class ForeignConnections(Connections):
@@ -47,12 +37,13 @@ class ForeignConnections(Connections):
 
     Args:
         transport: It is closed with this.
+        library: That it is written for: httpx, or its fork.
     """
 
-    def __init__(self, transport: Any) -> None:  # Any: of one of two libraries
+    def __init__(self, transport: Any, library: ModuleType) -> None:  # Any: of one of two libraries
         self._transport = transport
-        self._library = library_of(transport) or httpx
-        in_process = (self._library.MockTransport, self._library.ASGITransport)
+        self._library = library
+        in_process = (library.MockTransport, library.ASGITransport)
         self.opens_sockets = not isinstance(transport, in_process)
 
     async def acquire(self, timeout: float | None, *, fresh: bool = False) -> Lease:  # noqa: ARG002
@@ -91,7 +82,7 @@ class _ForeignLease(Lease):
             return Response(response.status_code, response.headers.raw, await self._body(response, limit))
         except self._library.TransportError as error:
             failure = _httpx_error(error)
-            self.sent = not isinstance(failure, _NOT_SENT)
+            self.sent = not isinstance(failure, NOT_SENT)
         except CloudPlatformError as error:  # of a client of its own: it says nothing of this call
             raise RaisedByUser(error) from None
         raise failure
@@ -127,6 +118,4 @@ def _httpx_error(error: Exception) -> httpx.TransportError:
         return error
     kinds = (getattr(httpx, kind.__name__, None) for kind in type(error).__mro__)
     kind = next(kind for kind in kinds if isinstance(kind, type) and issubclass(kind, httpx.TransportError))
-    failure = kind(str(error))
-    failure.__cause__ = error
-    return failure
+    return caused_by(error, kind(str(error)))

@@ -14,14 +14,13 @@ import httpcore
 import httpx
 from anyio import CancelScope, current_time
 
-from cloudplatform_async._connections.connection import Connection
-from cloudplatform_async._connections.exceptions import ProxyRefusalError, StaleConnectionError
-from cloudplatform_async._connections.messages import Origin, Request, Response, httpx_request
+from cloudplatform_async._connections.connection import Connection, Route
+from cloudplatform_async._connections.exceptions import ProxyRefusalError, StaleConnectionError, caused_by
+from cloudplatform_async._connections.messages import Pieces, Request, Response, httpx_request
 from cloudplatform_async._protocol.retries import RETRYABLE_STATUSES
 
 _ONE_CONNECTION = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=None)
 _MOST_BUFFERED_CHUNKS = 64
-_PIECE = 64 * 1024  # bytes of a request's body: about a socket's buffer
 # In httpcore's words: what a SOCKS proxy refuses now it refuses again, unlike a host that it does not reach.
 _SOCKS_REFUSAL = re.compile(r"but got|Invalid username|not allowed by ruleset|not supported")
 # The TLS layer of asyncio lets an alert of the peer out as it is, and the resolver a name too long.
@@ -34,7 +33,7 @@ class HttpxConnection(Connection):
     """Goes wherever httpx goes: on trio too, through proxies, and past mocks, recorders and tracers.
 
     Args:
-        origin: Whom it leads to.
+        route: Whom it leads to.
         tls: For an https origin.
         proxy: To go through.
     """
@@ -44,8 +43,8 @@ class HttpxConnection(Connection):
         "_transport",
     )  # fmt: skip
 
-    def __init__(self, origin: Origin, tls: ssl.SSLContext, proxy: httpx.Proxy | None) -> None:
-        super().__init__(origin)
+    def __init__(self, route: Route, tls: ssl.SSLContext, proxy: httpx.Proxy | None) -> None:
+        super().__init__(route)
         self._proxy = proxy
         self._errors = _errors_through(proxy)
         self._transport = httpx.AsyncHTTPTransport(
@@ -63,11 +62,16 @@ class HttpxConnection(Connection):
 
     async def send(self, request: Request) -> Response:
         self.is_reusable, self.sent, self._chunks = False, self.used, None
-        sending = _sending(request)
+        sending: httpx.Request = httpx_request(request)
+        if isinstance(request.body, bytes):
+            sending.stream = Pieces(request.body)
         sending.extensions["trace"] = self._watching(request.extensions.get("trace"))
         response: httpx.Response | None = None
+        deadline, seconds = inf, request.timeouts.connect
+        if self._proxy is not None and not self.used and seconds is not None:
+            deadline = current_time() + seconds  # a proxy's word: httpx waits for it as for an answer
         try:
-            with CancelScope(deadline=self._time_to_connect(request)) as self._scope:
+            with CancelScope(deadline=deadline) as self._scope:
                 response = await self._transport.handle_async_request(sending)
         except self._errors as error:
             failure = self._failure(error)
@@ -81,13 +85,6 @@ class HttpxConnection(Connection):
         self.used, self._response = True, response
         self._chunks = aiter(cast("httpx.AsyncByteStream", response.stream))
         return Response(response.status_code, response.headers.raw)
-
-    def _time_to_connect(self, request: Request) -> float:
-        """Bound the wait for a proxy's word as a part of connecting; httpx waits as for an answer."""
-        seconds = request.timeouts.connect
-        if self._proxy is None or self.used or seconds is None:
-            return inf
-        return current_time() + seconds
 
     async def read(self) -> bytes:
         response, chunks = self._response, self._chunks
@@ -172,9 +169,7 @@ class HttpxConnection(Connection):
         if self._proxy is not None and not self.sent:
             return self._failure_of_proxy(failure)
         if self.used and self._chunks is None and _is_disconnect(failure):
-            stale = StaleConnectionError(str(failure))
-            stale.__cause__ = failure
-            return stale
+            return caused_by(failure, StaleConnectionError(str(failure)))
         return failure
 
     def _failure_of_proxy(self, error: httpx.TransportError) -> httpx.TransportError:
@@ -188,8 +183,7 @@ class HttpxConnection(Connection):
             named = ProxyRefusalError(f"The {name} refused: {reason}")
         else:
             named = httpx.ProxyError(f"The {name}: {reason}")
-        named.__cause__ = error.__cause__
-        return named
+        return caused_by(error.__cause__, named)
 
     def _has_left_bytes(self) -> bool:
         """Tell whether something came behind the answer; h11 has read it, and tells nobody else."""
@@ -198,41 +192,6 @@ class HttpxConnection(Connection):
         while hasattr(link, "_connection"):
             link = link._connection  # noqa: SLF001
         return link is not None and bool(link._h11_state.trailing_data[0])  # noqa: SLF001
-
-
-class _Pieces(httpx.AsyncByteStream):
-    """A large body in pieces, so that ``write`` bounds the silence and not the whole upload.
-
-    No generator: one that is dropped half-way, with the upload, is a task on asyncio, a warning on trio.
-    """
-
-    def __init__(self, content: bytes) -> None:
-        self._content = content
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return _Piece(self._content)
-
-
-class _Piece:
-    def __init__(self, content: bytes) -> None:
-        self._content, self._start = content, 0
-
-    def __aiter__(self) -> "_Piece":
-        return self
-
-    async def __anext__(self) -> bytes:
-        piece = self._content[self._start : self._start + _PIECE]
-        self._start += _PIECE
-        if not piece:
-            raise StopAsyncIteration
-        return piece
-
-
-def _sending(request: Request) -> httpx.Request:
-    sending: httpx.Request = httpx_request(request)
-    if isinstance(request.body, bytes):
-        sending.stream = _Pieces(request.body)
-    return sending
 
 
 def _errors_through(proxy: httpx.Proxy | None) -> tuple[type[Exception], ...]:
@@ -258,9 +217,7 @@ def _transport_error(error: Exception) -> httpx.TransportError:
             core.__cause__ = core.__cause__ or core.__context__
         return error
     kind = httpx.ReadError if isinstance(error, ssl.SSLError) else httpx.ConnectError
-    failure = kind(str(error))
-    failure.__cause__ = error
-    return failure
+    return caused_by(error, kind(str(error)))
 
 
 def _is_disconnect(error: httpx.TransportError) -> bool:

@@ -13,6 +13,7 @@ RawHeaders = Sequence[tuple[bytes, bytes]]
 """Names and values as they stand on the wire, in their order."""
 
 HIGHEST_PORT = 65_535
+PIECE = 64 * 1024  # bytes of a request's body that are written at once: about a socket's buffer
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -86,6 +87,27 @@ class Response(Struct, frozen=True, eq=False):
 
     def __repr__(self) -> str:  # headers may hold secrets
         return f"Response({self.status})"
+
+
+class Pieces(httpx.AsyncByteStream):
+    """A large body in pieces, so that ``write`` bounds the silence and not the whole upload.
+
+    No generator: one that is dropped half-way, with the upload, is a task on asyncio, a warning on trio.
+    """
+
+    def __init__(self, content: bytes) -> None:
+        self._content, self._start = content, 0
+
+    def __aiter__(self) -> "Pieces":
+        self._start = 0
+        return self
+
+    async def __anext__(self) -> bytes:
+        piece = self._content[self._start : self._start + PIECE]
+        self._start += PIECE
+        if not piece:
+            raise StopAsyncIteration
+        return piece
 
 
 def httpx_request(request: Request, library: ModuleType = httpx) -> Any:

@@ -3,31 +3,29 @@
 import asyncio
 import select
 import socket
-from collections.abc import AsyncGenerator, AsyncIterable
-from contextlib import aclosing, suppress
+from contextlib import suppress
 from math import inf
 
 import httpx
 from anyio import CancelScope
 
-from cloudplatform_async._connections.connection import Connection
-from cloudplatform_async._connections.exceptions import StaleConnectionError
+from cloudplatform_async._connections.connection import Connection, Route
+from cloudplatform_async._connections.exceptions import StaleConnectionError, caused_by
 from cloudplatform_async._connections.http11 import ResponseReader, head_of
-from cloudplatform_async._connections.messages import Origin, Request, Response
+from cloudplatform_async._connections.messages import PIECE, Pieces, Request, Response
 from cloudplatform_async._connections.opening import open_transport
 from cloudplatform_async._connections.tls import TLSSettings
 from cloudplatform_async._runtime.event_loop import at_once
 
 _HIGH_WATER = 256 * 1024  # bytes of a body that wait for their reader, before the peer has to wait
 _GONE = (httpx.ReadError, httpx.RemoteProtocolError)  # what the end of a connection is told by
-_PIECE = 64 * 1024  # bytes of a request's body that are written at once: about a socket's buffer
 
 
 class NativeConnection(Connection, asyncio.Protocol):
     """A protocol that wakes the one task that waits here, with one timer for all of its waits.
 
     Args:
-        origin: Whom it leads to.
+        route: Whom it leads to.
         tls: For an https origin.
     """
 
@@ -37,8 +35,8 @@ class NativeConnection(Connection, asyncio.Protocol):
         "_transport", "_unread", "_waiter",
     )  # fmt: skip
 
-    def __init__(self, origin: Origin, tls: TLSSettings) -> None:
-        super().__init__(origin)
+    def __init__(self, route: Route, tls: TLSSettings) -> None:
+        super().__init__(route)
         self._tls = tls
         self._loop = asyncio.get_running_loop()
         self._reader = ResponseReader()
@@ -57,10 +55,10 @@ class NativeConnection(Connection, asyncio.Protocol):
         self._unread = 0
 
     async def open(self, request: Request) -> None:
-        context = self._tls.context if self.origin.scheme == "https" else None
+        origin, connect = self.route.origin, request.timeouts.connect
+        context = self._tls.context if origin.scheme == "https" else None
         with CancelScope() as self._opening:
-            connect = request.timeouts.connect
-            self._transport, self._socket = await open_transport(self, self.origin, context, connect)
+            self._transport, self._socket = await open_transport(self, origin, context, connect)
         self._opening = None
         if self._error is not None or self._socket is None:
             raise self._failure()
@@ -78,7 +76,7 @@ class NativeConnection(Connection, asyncio.Protocol):
         self.sent = True
         if self.enter is not None:
             self.enter("send")
-        if isinstance(body, bytes) and len(body) <= _PIECE:
+        if isinstance(body, bytes) and len(body) <= PIECE:
             transport.write(head + body if body else head)
             is_whole = True
         else:
@@ -138,13 +136,15 @@ class NativeConnection(Connection, asyncio.Protocol):
     async def _upload(self, transport: asyncio.Transport, request: Request) -> bool:
         """Write a large or streamed body; false where the answer came before its end."""
         is_chunked = any(name.lower() == b"transfer-encoding" for name, _ in request.headers)
-        async with aclosing(_pieces(request.body)) as pieces:
-            async for piece in pieces:
-                transport.write(b"%x\r\n%b\r\n" % (len(piece), piece) if is_chunked else piece)
-                while not self._is_writable and self._reader.response is None:
-                    await self._wait(request.timeouts.write, httpx.WriteTimeout)
-                if self._reader.response is not None:
-                    return False
+        async for piece in Pieces(request.body) if isinstance(request.body, bytes) else request.body:
+            if is_chunked and piece:  # an empty chunk would be the last
+                transport.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+            elif piece:
+                transport.write(piece)
+            while not self._is_writable and self._reader.response is None:
+                await self._wait(request.timeouts.write, httpx.WriteTimeout)
+            if self._reader.response is not None:
+                return False
         if is_chunked:
             transport.write(b"0\r\n\r\n")
         return True
@@ -185,11 +185,7 @@ class NativeConnection(Connection, asyncio.Protocol):
     def _failure(self) -> httpx.TransportError:
         error = self._error or httpx.ReadError("The connection is closed.")
         was_gone = self._is_lost and not self._reader.has_begun and isinstance(error, _GONE)
-        if not (self.used and was_gone):
-            return error
-        stale = StaleConnectionError(str(error))
-        stale.__cause__ = error
-        return stale
+        return caused_by(error, StaleConnectionError(str(error))) if self.used and was_gone else error
 
     # What the event loop calls.
 
@@ -217,9 +213,7 @@ class NativeConnection(Connection, asyncio.Protocol):
 
     def _end(self, exc: Exception | None) -> httpx.TransportError | None:
         if exc is not None:
-            error = httpx.ReadError(str(exc) or type(exc).__name__)
-            error.__cause__ = exc
-            return error
+            return caused_by(exc, httpx.ReadError(str(exc) or type(exc).__name__))
         try:
             self._reader.end()
         except httpx.RemoteProtocolError as error:
@@ -232,13 +226,3 @@ class NativeConnection(Connection, asyncio.Protocol):
     def resume_writing(self) -> None:
         self._is_writable = True
         self._wake()
-
-
-async def _pieces(body: bytes | AsyncIterable[bytes]) -> AsyncGenerator[bytes, None]:
-    if isinstance(body, bytes):
-        for start in range(0, len(body), _PIECE):
-            yield body[start : start + _PIECE]
-    else:
-        async for piece in body:
-            if piece:
-                yield piece

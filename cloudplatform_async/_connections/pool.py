@@ -1,16 +1,18 @@
 """Hands out connections: a lease is a permit first, then a connection, and gives both back."""
 
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable
 
 import httpx
 
 from cloudplatform_async._connections.connection import Connection, Connections, Enter, Lease, Route
-from cloudplatform_async._connections.exceptions import TransportClosedError
+from cloudplatform_async._connections.exceptions import TransportClosedError, caused_by
 from cloudplatform_async._connections.messages import Origin, Request, Response
 from cloudplatform_async._connections.permits import Permits
 from cloudplatform_async._runtime.clock import CLOCK
 from cloudplatform_async.settings import PoolLimits
+
+_CLOSED = "The transport was closed while the request was in flight."
 
 
 class IdleConnections:
@@ -19,31 +21,25 @@ class IdleConnections:
     __slots__ = ("_by_age", "_by_route")
 
     def __init__(self) -> None:
-        self._by_age: OrderedDict[Connection, Route] = OrderedDict()
-        self._by_route: dict[Route, deque[Connection]] = {}
+        self._by_age: OrderedDict[Connection, None] = OrderedDict()
+        self._by_route: dict[Route, OrderedDict[Connection, None]] = {}
 
     def __len__(self) -> int:
         return len(self._by_age)
 
-    def put(self, connection: Connection, route: Route, now: float) -> None:
+    def put(self, connection: Connection, now: float) -> None:
         """Lay a connection to rest at ``now`` (monotonic seconds)."""
         connection.idle_since = now
-        self._by_age[connection] = route
-        stack = self._by_route.get(route)
-        if stack is None:
-            stack = self._by_route[route] = deque()
-        stack.append(connection)
+        self._by_age[connection] = None
+        same = self._by_route.get(connection.route)
+        if same is None:
+            same = self._by_route[connection.route] = OrderedDict()
+        same[connection] = None
 
     def take(self, route: Route) -> Connection | None:
         """Take the one of a route that was used last."""
-        stack = self._by_route.get(route)
-        if stack is None:
-            return None
-        connection = stack.pop()
-        del self._by_age[connection]
-        if not stack:
-            del self._by_route[route]
-        return connection
+        same = self._by_route.get(route)
+        return self._remove(next(reversed(same))) if same else None
 
     def take_oldest(
         self, route: Route | None = None, *, idle_before: float | None = None
@@ -54,17 +50,19 @@ class IdleConnections:
             route: Only of this one.
             idle_before: Only if it has been idle since then, or longer (monotonic seconds).
         """
-        stack = self._by_route.get(route) if route is not None else None
-        oldest = stack[0] if stack else None if route is not None else next(iter(self._by_age), None)
+        queue = self._by_age if route is None else self._by_route.get(route)
+        oldest = next(iter(queue)) if queue else None
         if oldest is None or (idle_before is not None and oldest.idle_since > idle_before):
             return None
-        # The oldest of all is also the oldest of its own route, so it lies at the bottom there.
-        route = self._by_age.pop(oldest)
-        stack = self._by_route[route]
-        stack.popleft()
-        if not stack:
-            del self._by_route[route]
-        return oldest
+        return self._remove(oldest)
+
+    def _remove(self, connection: Connection) -> Connection:
+        del self._by_age[connection]
+        same = self._by_route[connection.route]
+        del same[connection]
+        if not same:
+            del self._by_route[connection.route]
+        return connection
 
 
 class Pool(Connections):
@@ -104,7 +102,7 @@ class Pool(Connections):
             await permits.acquire(timeout)
         return PooledLease(self, permits, fresh=fresh)
 
-    async def check_out(self, origin: Origin, *, fresh: bool) -> tuple[Route, Connection]:
+    async def check_out(self, origin: Origin, *, fresh: bool) -> Connection:
         """Find a connection for a lease, or make one."""
         now = CLOCK.process.monotonic()
         await self._sweep(now)
@@ -113,16 +111,16 @@ class Pool(Connections):
             while (connection := self._idle.take(route)) is not None:
                 if connection.is_usable():
                     self._busy.add(connection)
-                    return route, connection
+                    return connection
                 await connection.aclose()
         while self._permits.in_use + len(self._idle) > self._limits.max_connections:
             if (oldest := self._idle.take_oldest()) is not None:
                 await oldest.aclose()
         connection = self._connect(route)
         self._busy.add(connection)
-        return route, connection
+        return connection
 
-    async def check_in(self, route: Route, connection: Connection) -> None:
+    async def check_in(self, connection: Connection) -> None:
         """Take a connection back; one that may not carry another request is closed."""
         try:
             if self.is_closed or not connection.is_reusable:
@@ -131,12 +129,12 @@ class Pool(Connections):
         finally:
             self._busy.discard(connection)
         now = CLOCK.process.monotonic()
-        self._idle.put(connection, route, now)
+        self._idle.put(connection, now)
         await self._sweep(now)
 
-    async def drop_as_old_as(self, route: Route, failed: Connection) -> None:
+    async def drop_as_old_as(self, failed: Connection) -> None:
         """Close the idle ones that were last used no later than one that failed: they may be as dead."""
-        while (old := self._idle.take_oldest(route, idle_before=failed.idle_since)) is not None:
+        while (old := self._idle.take_oldest(failed.route, idle_before=failed.idle_since)) is not None:
             await old.aclose()
 
     async def _sweep(self, now: float) -> None:
@@ -161,9 +159,8 @@ class Pool(Connections):
     async def aclose(self) -> None:
         self.is_closed = True
         self._permits.close()
-        error = TransportClosedError("The transport was closed while the request was in flight.")
         for connection in list(self._busy):
-            connection.interrupt(error)
+            connection.interrupt(TransportClosedError(_CLOSED))
         while (idle := self._idle.take_oldest()) is not None:
             await idle.aclose()
 
@@ -171,15 +168,13 @@ class Pool(Connections):
 class PooledLease(Lease):
     """A permit of a pool, and the connection that was found for it."""
 
-    __slots__ = ("_connection", "_fresh", "_last", "_permits", "_pool", "_route", "enter", "reused", "sent")
+    __slots__ = ("_connection", "_fresh", "_permits", "_pool", "enter", "reused", "sent")
 
     def __init__(self, pool: Pool, permits: Permits, *, fresh: bool) -> None:
         self._pool = pool
         self._permits: Permits | None = permits
         self._fresh = fresh
-        self._route: Route | None = None
         self._connection: Connection | None = None
-        self._last: Connection | None = None
         self.sent = self.reused = False
         self.enter: Enter | None = None
 
@@ -198,8 +193,7 @@ class PooledLease(Lease):
     async def open(self, request: Request) -> Response:
         """Send a request and wait for the beginning of its answer."""
         self.sent = self.reused = False
-        self._route, connection = await self._pool.check_out(request.origin, fresh=self._fresh)
-        self._connection = self._last = connection
+        connection = self._connection = await self._pool.check_out(request.origin, fresh=self._fresh)
         self.reused, connection.enter = connection.used, self.enter
         try:
             if not connection.used:
@@ -224,25 +218,22 @@ class PooledLease(Lease):
         raise failure
 
     async def _failure(self, error: httpx.TransportError) -> httpx.TransportError:
-        pool, connection, route = self._pool, self._connection, self._route
-        if connection is not None and route is not None and self.reused:
-            await pool.drop_as_old_as(route, connection)
-        if pool.is_closed and not isinstance(error, TransportClosedError):
-            closed = TransportClosedError("The transport was closed while the request was in flight.")
-            closed.__cause__ = error
-            return closed
+        if self.reused:
+            await self.distrust()
+        if self._pool.is_closed and not isinstance(error, TransportClosedError):
+            return caused_by(error, TransportClosedError(_CLOSED))
         return error
 
     async def distrust(self) -> None:
-        if self._route is not None and self._last is not None:
-            await self._pool.drop_as_old_as(self._route, self._last)
+        if self._connection is not None:
+            await self._pool.drop_as_old_as(self._connection)
 
     async def release(self) -> None:
         connection, permits = self._connection, self._permits
         self._connection = self._permits = None
         try:
-            if connection is not None and self._route is not None:
-                await self._pool.check_in(self._route, connection)
+            if connection is not None:
+                await self._pool.check_in(connection)
         finally:
             if permits is not None:
                 permits.release()

@@ -71,7 +71,7 @@ class PooledTransport(httpx.AsyncBaseTransport):
         self._proxies = Proxies(proxy, trust_env=trust_env)
         self.pool: Pool = Pool(limits, self._route, self._connect)
         self._has_parser = sys.implementation.name == "cpython" and find_spec("httptools") is not None
-        self._patches = _Patches()
+        self._own_functions: tuple[object, ...] = (None, None, None)
         self._loop: object = None  # of the last request that came by `handle_async_request`
         # Loads httpcore and, where it may be wanted, the native connection: now, and not while calls wait.
         import_module("cloudplatform_async._connections.httpx_connection")
@@ -116,10 +116,7 @@ class PooledTransport(httpx.AsyncBaseTransport):
 
     async def aclose(self) -> None:
         """Close all connections at once; requests in flight or queued end with ``httpx.CloseError``."""
-        if self._loop is None:
-            await self.pool.aclose()
-        else:
-            await close_in(self._loop, self.pool.aclose, self.pool.abandon)
+        await close_in(self._loop, self.pool.aclose, self.pool.abandon)
 
     async def _move(self) -> None:
         """Begin anew where the last event loop has ended, as a client does that has the pool itself."""
@@ -133,38 +130,16 @@ class PooledTransport(httpx.AsyncBaseTransport):
 
     def _route(self, origin: Origin) -> Route:
         proxy = self._proxies.find(origin) if self._proxies.are_there else None
-        if proxy is None and self._has_parser and running_asyncio_loop() and not self._patches.are_there():
+        if proxy is None and self._has_parser and running_asyncio_loop() and not self._is_patched():
             return Route(origin, None)
         return Route(origin, proxy or "httpx")
 
-    def _connect(self, route: Route) -> Connection:
-        origin, kind = route
-        if kind is None:
-            from cloudplatform_async._connections.native import NativeConnection
+    def _is_patched(self) -> bool:
+        """Tell whether somebody has put a function of their own in the place of httpx's or httpcore's.
 
-            return NativeConnection(origin, self._tls)
-        from cloudplatform_async._connections.httpx_connection import HttpxConnection
-
-        if origin.port > HIGHEST_PORT:  # httpx lets it pass, and the sockets raise what nobody expects
-            raise httpx.ConnectError(f"There is no port {origin.port}.")
-        proxy = None
-        if isinstance(kind, httpx.URL):
-            proxy = httpx.Proxy(kind, ssl_context=self._tls.context if kind.scheme == "https" else None)
-        return HttpxConnection(origin, self._tls.context_for(origin.scheme), proxy)
-
-
-class _Patches:
-    """Tells whether somebody has put a function of their own in the place of httpx's or httpcore's.
-
-    A function is a library's own if it was written in one of its modules, so that it does not matter who
-    was there first. Asked for each request: an attribute comparison, where nothing has changed.
-    """
-
-    def __init__(self) -> None:
-        self._own: tuple[object, ...] = (None, None, None)
-
-    def are_there(self) -> bool:
-        """Look now."""
+        A function is a library's own if it was written in one of its modules, so that it does not matter
+        who was there first. Asked for each request: an attribute comparison, where nothing has changed.
+        """
         import httpcore
 
         found = (
@@ -172,12 +147,27 @@ class _Patches:
             httpcore.AsyncConnectionPool.handle_async_request,
             httpcore.AsyncHTTPConnection.handle_async_request,
         )
-        if all(map(is_, found, self._own)):  # by identity: a wrapper may say that it equals what it wraps
-            return False
-        if not all(map(_is_own, found)):
-            return True
-        self._own = found
+        # By identity: a wrapper may say that it equals what it wraps.
+        if not all(map(is_, found, self._own_functions)):
+            if not all(map(_is_own, found)):
+                return True
+            self._own_functions = found
         return False
+
+    def _connect(self, route: Route) -> Connection:
+        origin, kind = route
+        if kind is None:
+            from cloudplatform_async._connections.native import NativeConnection
+
+            return NativeConnection(route, self._tls)
+        from cloudplatform_async._connections.httpx_connection import HttpxConnection
+
+        if origin.port > HIGHEST_PORT:  # httpx lets it pass, and the sockets raise what nobody expects
+            raise httpx.ConnectError(f"There is no port {origin.port}.")
+        proxy = None
+        if isinstance(kind, httpx.URL):
+            proxy = httpx.Proxy(kind, ssl_context=self._tls.context if kind.scheme == "https" else None)
+        return HttpxConnection(route, self._tls.context_for(origin.scheme), proxy)
 
 
 def _is_own(function: object) -> bool:
@@ -196,7 +186,7 @@ class _Body(httpx.AsyncByteStream):
     def __init__(self, lease: PooledLease, request: httpx.Request) -> None:
         self._lease = lease
         self._request = request
-        self._is_closed = self._is_read = False
+        self._is_read = False
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
@@ -204,8 +194,6 @@ class _Body(httpx.AsyncByteStream):
     async def __anext__(self) -> bytes:
         if self._is_read:
             raise StopAsyncIteration
-        if self._is_closed:
-            raise httpx.StreamClosed
         try:
             chunk = await self._lease.read()
         except httpx.TransportError as error:
@@ -219,7 +207,6 @@ class _Body(httpx.AsyncByteStream):
 
     async def aclose(self) -> None:
         """Let go of the connection; only the first call does anything."""
-        self._is_closed = True
         await self._lease.release()
 
 

@@ -30,7 +30,11 @@ def running_asyncio_loop() -> "asyncio.AbstractEventLoop | None":
 
 def current_event_loop() -> object:
     """Give an object that stands for the running event loop, of asyncio or trio."""
-    return running_asyncio_loop() or _trio_token()
+    if (loop := running_asyncio_loop()) is not None:
+        return loop
+    import trio
+
+    return trio.lowlevel.current_trio_token()
 
 
 def current_clock() -> Callable[[], float]:
@@ -57,11 +61,11 @@ async def close_in(loop: object, close: Callable[[], Awaitable[None]], abandon: 
     """Close what belongs to an event loop: the running one, another, or one that has ended.
 
     Args:
-        loop: Of asyncio or trio.
+        loop: Of asyncio or trio; ``None`` for what belongs to none.
         close: Closes everything.
         abandon: Closes the sockets alone, before that, where trio has ended and nothing can be awaited.
     """
-    if loop is current_event_loop():
+    if loop is None or loop is current_event_loop():
         await close()
     elif (asyncio_loop := _asyncio_loop(loop)) is not None:
         await anyio.to_thread.run_sync(_close_on_asyncio, asyncio_loop, close)
@@ -120,9 +124,3 @@ def _asyncio_loop(loop: object) -> "asyncio.AbstractEventLoop | None":
     import asyncio
 
     return loop if isinstance(loop, asyncio.AbstractEventLoop) else None
-
-
-def _trio_token() -> object:
-    import trio
-
-    return trio.lowlevel.current_trio_token()

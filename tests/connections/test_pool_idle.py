@@ -19,6 +19,9 @@ class Still:
 
     idle_since = 0.0
 
+    def __init__(self, route: Route) -> None:
+        self.route = route
+
 
 class Searched:
     """The same promises by searching a list, oldest first."""
@@ -52,8 +55,8 @@ def test_any_order_of_steps_finds_what_a_search_would_find(order: list[tuple[str
     idle, searched = IdleConnections(), Searched()
     for now, (step, route, before) in enumerate(order):
         if step == "put":
-            connection = cast("Connection", Still())
-            idle.put(connection, route, float(now))
+            connection = cast("Connection", Still(route))
+            idle.put(connection, float(now))
             searched.held.append((route, connection))
         elif step == "take":
             assert idle.take(route) is searched.take(route)
