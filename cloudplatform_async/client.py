@@ -107,11 +107,9 @@ class AsyncClient(AnyEndpoint):
         policy = RetryPolicy() if retries is None else RetryPolicy.of(retries)
         state = SharedState.over(
             _transport(transport, limits, proxy),
-            base=base,
-            max_response_bytes=limit,
             observers=() if observers is None else observers,
+            shared_limit=shared_limit,
         )
-        state.share(shared_limit)
         self._owner: AsyncClient | None = None
         self._sender = Sender(
             state=state,
@@ -204,7 +202,7 @@ class AsyncClient(AnyEndpoint):
 
     def __repr__(self) -> str:
         sender = getattr(self, "_sender", None)  # absent where the constructor refused
-        return f"<{type(self).__name__} {sender.state.base if sender else 'unfinished'}>"
+        return f"<{type(self).__name__} {sender.messages.base if sender else 'unfinished'}>"
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("An AsyncClient holds connections and secrets; make a new one where it is needed.")

@@ -38,11 +38,10 @@ def refusal(answer: Answer, clock: Clock, secrets: Iterable[str]) -> Failure:
     return Failure(error, transient=is_transient(error))
 
 
-def tell_of_answer(error: ResponseDecodeError, call: Call[Any], answer: Answer) -> None:
+def tell_of_answer(error: ResponseDecodeError, call: Call[Any], status: int, request_id: str | None) -> None:
     """Write on the error of a success that cannot be read whose answer it was."""
     error.outcome = "unknown"  # the server did it, and what it said cannot be read
-    error.status_code = answer.status
-    error.request_id = answer.headers.get("x-request-id")
+    error.status_code, error.request_id = status, request_id
     error.message = f"{call.method} {call.target.partition('?')[0]}: {error.message}"
     error.args = (error.message,)
 

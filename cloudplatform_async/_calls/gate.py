@@ -20,10 +20,15 @@ HELD_BACK = "held_back"
 """Code of the error of a call that the client itself did not let go."""
 
 
-class _Place:
-    """One call in a queue."""
+class Place:
+    """One call in a queue.
+
+    Attributes:
+        has_turn: A turn was reserved for it, where others are asked for turns.
+    """
 
     def __init__(self) -> None:
+        self.has_turn = False
         self._bell = anyio.Event()
 
     def ring(self) -> None:
@@ -46,12 +51,11 @@ class Lane(Struct, eq=False):
 
     group: str
     pace: Pace = field(default_factory=Pace)
-    _queue: OrderedDict[_Place, None] = field(default_factory=OrderedDict[_Place, None])
+    _queue: OrderedDict[Place, None] = field(default_factory=OrderedDict[Place, None])
 
-    @property
-    def is_empty(self) -> bool:
-        """Tell whether nobody waits."""
-        return not self._queue
+    def is_forgotten(self, now: float) -> bool:
+        """Tell whether nobody waits, and the limit no longer counts."""
+        return not self._queue and self.pace.is_forgotten(now)
 
     async def enter(self, progress: Progress) -> None:
         """Wait for this call's turn.
@@ -63,7 +67,7 @@ class Lane(Struct, eq=False):
         spacing = self.pace.caution(now)
         if spacing and self.pace.wait(now) + spacing * len(self._queue) >= progress.remaining:
             return  # nobody has refused anything: rather a request too many than a call that fails for it
-        place = _Place()
+        place = Place()
         self._queue[place] = None
         try:
             while next(iter(self._queue)) is not place:
@@ -72,24 +76,16 @@ class Lane(Struct, eq=False):
             while (wait := self._refuse_impatient(progress)) > 0:
                 await progress.clock.sleep(wait)
             self.pace.take(progress.clock.monotonic())
-        finally:
-            self._leave(place)
+        finally:  # whether the turn was used or cancelled
+            del self._queue[place]
+            if self._queue:
+                next(iter(self._queue)).ring()
 
     def refuse(self, now: float, seconds: float, sent: float) -> None:
-        """Take in a 429."""
+        """Take in a 429, and let everyone in the queue see whether the closure is too long for them."""
         self.pace.refuse(now, seconds, sent)
-        self._ring_all()
-
-    def _ring_all(self) -> None:
-        """Let everyone in the queue see whether a closure is too long for them."""
         for place in self._queue:
             place.ring()
-
-    def _leave(self, place: _Place) -> None:
-        """Give the place on, whether the turn was used or cancelled."""
-        del self._queue[place]
-        if self._queue:
-            next(iter(self._queue)).ring()
 
     def _refuse_impatient(self, progress: Progress) -> float:
         """Tell how long the first has to wait, which must not be longer than the call may."""
@@ -188,10 +184,11 @@ class Gate:
         lane.refuse(now, seconds, progress.departed)
 
     def _open(self, progress: Progress) -> Lane:
-        key = (progress.identity, progress.call.group)
+        key, now = (progress.identity, progress.call.group), progress.clock.monotonic()
         lane = self._lanes.get(key)
-        if lane is None:
-            self._forget(progress.clock.monotonic())
+        if lane is None:  # credentials come and go in a long-lived client: so do their lanes
+            for other in [each for each, lane in self._lanes.items() if lane.is_forgotten(now)]:
+                del self._lanes[other]
             lane = self._lanes[key] = Lane(progress.call.group)
         return lane
 
@@ -200,13 +197,7 @@ class Gate:
             return None
         key = (progress.identity, progress.call.group)
         lane = self._lanes.get(key)
-        if lane and lane.is_empty and lane.pace.is_forgotten(progress.clock.monotonic()):
+        if lane and lane.is_forgotten(progress.clock.monotonic()):
             del self._lanes[key]
             return None
         return lane
-
-    def _forget(self, now: float) -> None:
-        """Let go of lanes that nobody has asked for since: credentials come and go in a long-lived client."""
-        for key, lane in list(self._lanes.items()):
-            if lane.is_empty and lane.pace.is_forgotten(now):
-                del self._lanes[key]

@@ -81,15 +81,14 @@ class Progress(Struct, eq=False, kw_only=True):
         total = inf if self.timeouts.total is None else self.timeouts.total
         return min(self.started + total - self.clock.monotonic(), outer)
 
-    @property
-    def outcome(self) -> Outcome:
-        """What became of the attempts so far."""
-        return whole_outcome(failure.error.outcome for failure in self.failures)
+    def outcome_with(self, *last: Outcome) -> Outcome:
+        """Tell what became of the attempts so far, and of another one."""
+        return whole_outcome([*(failure.error.outcome for failure in self.failures), *last])
 
     @property
-    def last_error(self) -> CloudPlatformError | None:
-        """The error of the last attempt that failed."""
-        return self.failures[-1].error if self.failures else None
+    def is_sent(self) -> bool:
+        """Tell whether the server may be at work on an attempt that has no end yet."""
+        return self._lease is not None and self._lease.sent
 
     def enter(self, part: str) -> None:
         """Tell that another part of the call begins, where somebody looks."""
@@ -122,9 +121,10 @@ class Progress(Struct, eq=False, kw_only=True):
     def settle(self, failure: Failure, budget: RetryBudget) -> Failure:
         """Take in a failed attempt, charge it to the budget, and write on it what follows."""
         if failure.immediate and self.is_repeatable:
-            failure = replace(failure, wait=0.0)
+            wait: float | None = 0.0
         else:
-            failure = replace(failure, wait=self._wait_after(failure, budget))
+            wait = self._wait_after(failure, budget)
+        failure = replace(failure, wait=wait)
         self.failures += (failure,)
         return failure
 
@@ -138,18 +138,16 @@ class Progress(Struct, eq=False, kw_only=True):
             jitter=self.clock.uniform(0.0, 1.0),
         )
         if isinstance(decision, Wait) and self.policy.budget:
-            decision = self._charge(budget, cost_of(failure.error), decision)
-        if isinstance(decision, Stop):
-            if decision.note:
-                failure.error.add_note(decision.note)
-            return None
-        self._retries += 1
-        return decision.seconds
-
-    def _charge(self, budget: RetryBudget, cost: float, decision: Wait) -> Wait | Stop:
-        self._covered = budget.fail(cost)
-        self.spent += cost
-        return Stop(_BUDGET_SPENT) if budget.is_exhausted else decision
+            cost = cost_of(failure.error)
+            self._covered = budget.fail(cost)
+            self.spent += cost
+            decision = Stop(_BUDGET_SPENT) if budget.is_exhausted else decision
+        if isinstance(decision, Wait):
+            self._retries += 1
+            return decision.seconds
+        if decision.note:
+            failure.error.add_note(decision.note)
+        return None
 
     def unaffordable(self, budget: RetryBudget) -> Failure | None:
         """Give the last failure, as final, where the budget has nothing for the next attempt."""
@@ -159,25 +157,15 @@ class Progress(Struct, eq=False, kw_only=True):
         last.error.add_note(_BUDGET_SPENT)
         return replace(last, wait=None)
 
-    @property
-    def interrupted_outcome(self) -> Outcome:
-        """What became of a call that ends now without an answer or an error of its own."""
-        under_way: Outcome = "unknown" if self._lease is not None and self._lease.sent else "not_sent"
-        return whole_outcome([*(failure.error.outcome for failure in self.failures), under_way])
-
     def sign(self, error: CloudPlatformError, secrets: Iterable[str] = ()) -> None:
         """Write on an error what is known of the whole call; the server's id may repeat no secret."""
-        lost = self._lease is not None and self._lease.sent and error.status_code is None
-        last: Outcome = "unknown" if lost else error.outcome
-        error.outcome = whole_outcome([*(failure.error.outcome for failure in self.failures), last])
+        is_lost = self.is_sent and error.status_code is None
+        error.outcome = self.outcome_with("unknown" if is_lost else error.outcome)
         error.attempts = self.attempts
         error.idempotency_key = self.key
         theirs = masked(error.request_id, sorted(filter(None, secrets), key=len, reverse=True))
         error.request_id = theirs or self.request_id
         if self.attempts > 1:
-            met = ", ".join(_short(failure.error) for failure in self.failures)
+            errors = [failure.error for failure in self.failures]
+            met = ", ".join(str(error.status_code or type(error).__name__) for error in errors)
             error.add_note(f"{self.attempts} attempts, which met: {met}.")
-
-
-def _short(error: CloudPlatformError) -> str:
-    return f"{error.status_code}" if error.status_code else type(error).__name__

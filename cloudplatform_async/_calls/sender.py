@@ -99,7 +99,8 @@ class Sender(Struct, eq=False, kw_only=True):
                     progress.watch.finished(progress.attempts, response.status_code, None, "done")
                 else:
                     raised_now = error_of_theirs or sys.exception()
-                    progress.watch.finished(progress.attempts, None, raised_now, progress.interrupted_outcome)
+                    outcome = progress.outcome_with("unknown" if progress.is_sent else "not_sent")
+                    progress.watch.finished(progress.attempts, None, raised_now, outcome)
         if error_of_theirs is not None:
             raise error_of_theirs  # here, so that it has no other context than its own
         return cast("APIResponse[T]", response)
@@ -114,7 +115,8 @@ class Sender(Struct, eq=False, kw_only=True):
         """Attempt the call until it succeeds, its deadline passes, or nothing more is worth trying."""
         total = progress.timeouts.total
         outcome: Answer | Failure | None = None
-        scope = self.state.open_scope(inf if total is None else now + total)
+        scope = self.state.scope_type(deadline=inf if total is None else now + total)
+        self.state.scopes.add(scope)
         try:
             with scope:
                 outcome = await self._attempt(progress)
@@ -123,11 +125,14 @@ class Sender(Struct, eq=False, kw_only=True):
                     outcome = await self._settled_after(failure, progress)
         finally:
             self.state.scopes.discard(scope)
-        if outcome is None:
-            raise self._interrupted(progress) from progress.last_error
         if isinstance(outcome, Failure):
             raise outcome.error
-        return outcome
+        if outcome is not None:
+            return outcome
+        last = progress.failures[-1].error if progress.failures else None
+        if self.state.closed:
+            raise ClientStateError("The client was closed while this call was under way.") from last
+        raise APITimeoutError(f"The call did not end within its timeout of {total:g} s.") from last
 
     async def _settled_after(self, failure: Failure, progress: Progress) -> Answer | Failure:
         """Go on after a first attempt that failed and is worth another."""
@@ -138,11 +143,6 @@ class Sender(Struct, eq=False, kw_only=True):
         if failure.wait:
             await sleep(failure.wait)
         return await until_settled(partial(self._attempt, progress), sleep)
-
-    def _interrupted(self, progress: Progress) -> CloudPlatformError:
-        if self.state.closed:
-            return ClientStateError("The client was closed while this call was under way.")
-        return APITimeoutError(f"The call did not end within its timeout of {progress.timeouts.total:g} s.")
 
     async def _attempt(self, progress: Progress) -> Answer | Failure:
         """Send once, unless the retry budget is spent; a failure comes back with what follows it."""
@@ -157,7 +157,7 @@ class Sender(Struct, eq=False, kw_only=True):
             outcome = Failure(error, transient=False)
         if isinstance(outcome, Answer):
             return outcome
-        if was_deleted(progress.call.method, outcome.error, progress.outcome):
+        if was_deleted(progress.call.method, outcome.error, progress.outcome_with()):
             return Answer(204, {}, b"")
         failure = progress.settle(outcome, self.state.budget)
         if failure.wait is not None:
@@ -281,7 +281,7 @@ class Sender(Struct, eq=False, kw_only=True):
         try:
             data, meta = call.decode(answer)
         except ResponseDecodeError as error:
-            tell_of_answer(error, call, answer)
+            tell_of_answer(error, call, answer.status, answer.headers.get("x-request-id"))
             raise
         return APIResponse(
             data=data,

@@ -2,50 +2,18 @@
 
 from collections import OrderedDict
 from itertools import islice
-from typing import Protocol
 from weakref import WeakKeyDictionary
 
-import anyio
-
-from cloudplatform_async._calls.gate import HELD_BACK
+from cloudplatform_async._calls.gate import HELD_BACK, Place
+from cloudplatform_async._calls.progress import Progress
 from cloudplatform_async._oauth.authentication import Authentication
-from cloudplatform_async._protocol.calls import Call
 from cloudplatform_async._protocol.rate_limits import SharedLimit, shared_name
-from cloudplatform_async._runtime.clock import Clock
 from cloudplatform_async._runtime.raised import of_user
 from cloudplatform_async.credentials import Secret
 from cloudplatform_async.credentials.oauth import OAuthClientCredentials, OAuthRefreshToken
 from cloudplatform_async.errors import RateLimitError
 
-
-class Caller(Protocol):
-    """As much of a call under way as is looked at here."""
-
-    @property
-    def call(self) -> Call[object]:
-        """What is sent."""
-        ...
-
-    @property
-    def clock(self) -> Clock:
-        """Waits."""
-        ...
-
-    @property
-    def remaining(self) -> float:
-        """Seconds until the call's deadline."""
-        ...
-
-
-class _Place:
-    """One call in a queue."""
-
-    def __init__(self) -> None:
-        self.bell = anyio.Event()
-        self.has_turn = False
-
-
-_Queue = OrderedDict[_Place, None]
+_Queue = OrderedDict[Place, None]
 
 
 class SharedTurns:
@@ -56,52 +24,51 @@ class SharedTurns:
         self._queues: dict[str, _Queue] = {}
         self._identities: WeakKeyDictionary[object, str] = WeakKeyDictionary()
 
-    async def enter(self, caller: Caller, authentication: Authentication) -> None:
+    async def enter(self, progress: Progress, authentication: Authentication) -> None:
         """Wait for this call's turn.
 
         Raises:
             RateLimitError: At once, when the turn would come after the call's deadline.
         """
-        name = await self._name(caller, authentication)
-        queue, place = self._queues.setdefault(name, OrderedDict()), _Place()
+        name = await self._name(progress, authentication)
+        queue, place = self._queues.setdefault(name, OrderedDict()), Place()
         queue[place] = None
         try:
             while not place.has_turn:
                 if next(iter(queue)) is place:
-                    await self._ask(name, queue, caller)
+                    await self._ask(name, queue, progress)
                 else:
-                    await place.bell.wait()
-                    place.bell = anyio.Event()
+                    await place.rung()
         finally:
             del queue[place]
             if queue:
-                next(iter(queue)).bell.set()
+                next(iter(queue)).ring()
             else:
                 self._queues.pop(name, None)
 
-    async def pause(self, caller: Caller, authentication: Authentication, seconds: float | None) -> None:
+    async def pause(self, progress: Progress, authentication: Authentication, seconds: float | None) -> None:
         """Have every process wait, where a 429 has named a time."""
         if seconds:
-            await of_user(self._limit.pause, await self._name(caller, authentication), seconds)
+            await of_user(self._limit.pause, await self._name(progress, authentication), seconds)
 
-    async def _ask(self, name: str, queue: _Queue, caller: Caller) -> None:
+    async def _ask(self, name: str, queue: _Queue, progress: Progress) -> None:
         """Reserve turns for the first ones of a queue, and wait until they come."""
         given, wait = await of_user(self._limit.acquire, name, len(queue))
-        if wait >= caller.remaining:
+        if wait >= progress.remaining:
             raise RateLimitError(
-                f"The shared limit of {caller.call.group!r} is used up for another {wait:.1f} s, "
+                f"The shared limit of {progress.call.group!r} is used up for another {wait:.1f} s, "
                 "longer than this call may wait; nothing was sent.",
                 code=HELD_BACK,
                 retry_after=wait,
             )
         if wait > 0:
-            await caller.clock.sleep(wait)
+            await progress.clock.sleep(wait)
         for place in islice(queue, given):
             place.has_turn = True
-            place.bell.set()
+            place.ring()
 
-    async def _name(self, caller: Caller, authentication: Authentication) -> str:
-        return shared_name(await self._identity(authentication), caller.call.group)
+    async def _name(self, progress: Progress, authentication: Authentication) -> str:
+        return shared_name(await self._identity(authentication), progress.call.group)
 
     async def _identity(self, authentication: Authentication) -> str:
         """Name whom the server counts, the same in each process; a function is asked for it afresh."""

@@ -7,6 +7,7 @@ from importlib import import_module
 import httpx
 from anyio import CancelScope, NoEventLoopError
 from msgspec import Struct, field
+from msgspec.structs import asdict
 
 from cloudplatform_async._calls.gate import Gate
 from cloudplatform_async._calls.shared_turns import SharedTurns
@@ -20,10 +21,9 @@ from cloudplatform_async.errors import ClientStateError
 from cloudplatform_async.observability.dispatch import Dispatch
 from cloudplatform_async.observability.logging import follow_environment
 from cloudplatform_async.responses import RateLimit
-from cloudplatform_async.settings import BaseURL
 from cloudplatform_async.statistics import ClientStatistics
 
-_FOR_CALLS = (  # cattrs and tenacity
+_FOR_CALLS = (  # cattrs and tenacity: an import leaves them out, and no call is to wait for them
     "cloudplatform_async._protocol.decoding.structuring",
     "cloudplatform_async._calls.attempts",
 )
@@ -39,31 +39,20 @@ class Counters(Struct):
     replayed: int = 0
 
 
-def _load() -> None:
-    """Load what an import leaves out and calls may need: none of them is to keep the event loop waiting."""
-    for name in _FOR_CALLS:
-        import_module(name)
-    with suppress(NoEventLoopError):
-        CancelScope()  # has anyio load its part for the event loop, where there is one already
-
-
 class SharedState(Struct, eq=False, kw_only=True):
     """The open house: connections, gate, budget, background tasks and counters.
 
     Attributes:
-        base: Where every request goes.
         connections: Owned: closed with the state.
-        max_response_bytes: Most bytes of a body.
         shared_turns: At a limit that other processes share, if there is one.
         dispatch: Who is told of what happens.
         limits: What the latest answer of each group said of its limit.
         deprecated: Endpoints whose end was told.
-        scopes: Of the calls under way.
+        scopes: Of the calls under way: closing the client cancels them, wherever they wait.
+        scope_type: Of the event loop: anyio would look up whose loop this is for each scope.
     """
 
-    base: BaseURL
     connections: Connections
-    max_response_bytes: int
     dispatch: Dispatch = field(default_factory=Dispatch)
     limits: dict[str, RateLimit] = field(default_factory=dict[str, RateLimit])
     deprecated: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
@@ -76,30 +65,27 @@ class SharedState(Struct, eq=False, kw_only=True):
     scopes: set[CancelScope] = field(default_factory=set[CancelScope])
     _loop: object = None
     _time: Callable[[], float] = lambda: 0.0
-    _scope: type[CancelScope] = CancelScope
+    scope_type: type[CancelScope] = CancelScope
 
     @classmethod
     def over(
         cls,
         transport: httpx.AsyncBaseTransport,
         *,
-        base: BaseURL,
-        max_response_bytes: int,
         observers: Iterable[object] = (),
+        shared_limit: SharedLimit | None = None,
     ) -> "SharedState":
         """Open a house over a transport, which may be the user's own."""
-        _load()
+        for name in _FOR_CALLS:
+            import_module(name)
+        with suppress(NoEventLoopError):
+            CancelScope()  # has anyio load its part for the event loop, where there is one already
         follow_environment()
         return cls(
-            base=base,
             connections=connections_of(transport),
-            max_response_bytes=max_response_bytes,
             dispatch=Dispatch(observers),
+            shared_turns=None if shared_limit is None else SharedTurns(shared_limit),
         )
-
-    def share(self, limit: SharedLimit | None) -> None:
-        """Keep a limit with other processes too."""
-        self.shared_turns = None if limit is None else SharedTurns(limit)
 
     async def enter(self) -> float:
         """Check that a call may start here and now; the first one binds the client to its event loop.
@@ -125,7 +111,7 @@ class SharedState(Struct, eq=False, kw_only=True):
                 "This client belongs to another event loop; make one client in each, and close it there."
             )
         self._loop, self._time = loop, current_clock()
-        self._scope = type(CancelScope())  # anyio would look up whose loop this is for each scope
+        self.scope_type = type(CancelScope())
         if is_bound:
             self.scopes.clear()
             left = self.connections.renew()
@@ -138,26 +124,9 @@ class SharedState(Struct, eq=False, kw_only=True):
         return ClientStatistics(
             connections=connections,
             waiting=waiting,
-            in_flight=self.counters.in_flight,
-            attempts=self.counters.attempts,
-            retries=self.counters.retries,
-            throttled=self.counters.throttled,
-            replayed=self.counters.replayed,
             limits=dict(self.limits),
+            **asdict(self.counters),
         )
-
-    def open_scope(self, deadline: float) -> CancelScope:
-        """Bound a call by its deadline, and let closing the client cancel it wherever it waits.
-
-        Args:
-            deadline: In the event loop's seconds; a call that meets it ends without an outcome.
-
-        Returns:
-            A scope that the call enters, and takes out of ``scopes`` when it is over.
-        """
-        scope = self._scope(deadline=deadline)
-        self.scopes.add(scope)
-        return scope
 
     def reopen(self) -> None:
         """Begin anew after a close, with what was learnt so far; does nothing while it is open."""

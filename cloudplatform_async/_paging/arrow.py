@@ -108,7 +108,13 @@ class RecordBatches:
         return self
 
     async def __anext__(self) -> Batch:
-        await self._fill()
+        try:
+            while len(self._rows) < self._size and self._error is None:
+                self._rows.append(await self._walk.__anext__())
+        except StopAsyncIteration:
+            pass
+        except CloudPlatformError as failure:
+            self._error = failure
         if not self._rows:
             if self._error is None:
                 raise StopAsyncIteration
@@ -121,16 +127,6 @@ class RecordBatches:
         """Take all that is left."""
         batches = [batch async for batch in self]
         return ArrowTable(self._columns.schema, batches, self._walk.checkpoint)
-
-    async def _fill(self) -> None:
-        """Take items until a batch is full, or the walk has ended or failed."""
-        try:
-            while len(self._rows) < self._size and self._error is None:
-                self._rows.append(await self._walk.__anext__())
-        except StopAsyncIteration:
-            return
-        except CloudPlatformError as error:
-            self._error = error
 
 
 class Columns:

@@ -93,16 +93,12 @@ class Prefetch(Generic[T]):
         if self._is_taken:
             raise ClientStateError("A walk serves one task at a time; give each its own.")
         self._is_taken = True
+        if self._jobs and not self._jobs[0][0].is_here and not self._jobs[0][1].results:
+            self.clear()  # of what an event loop that has ended has left undone
         try:
-            self._drop_lost()
             return await (self._first() if self._jobs else self._here(fetch))
         finally:
             self._is_taken = False
-
-    def _drop_lost(self) -> None:
-        """Let go of what an event loop that has ended has left undone."""
-        if self._jobs and not self._jobs[0][0].is_here and not self._jobs[0][1].results:
-            self.clear()
 
     async def _first(self) -> T:
         first = self._jobs[0]

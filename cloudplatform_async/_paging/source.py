@@ -7,6 +7,7 @@ from attrs import Factory, evolve, field, frozen
 from msgspec import Struct
 from msgspec.structs import replace
 
+from cloudplatform_async._calls.failures import tell_of_answer
 from cloudplatform_async._calls.sender import Sender
 from cloudplatform_async._protocol.calls import Call, Decode, group_of, target_of
 from cloudplatform_async._protocol.decoding.conversion import Rows, page_decoder
@@ -15,9 +16,7 @@ from cloudplatform_async._protocol.lists.checkpoints import list_identity
 from cloudplatform_async._protocol.lists.links import follow
 from cloudplatform_async._protocol.lists.page_walk import PageFacts, Position, next_position
 from cloudplatform_async._runtime.background import Background
-from cloudplatform_async.errors import CloudPlatformError, PaginationError, ResponseDecodeError
-from cloudplatform_async.responses import APIResponse
-from cloudplatform_async.settings import Timeouts
+from cloudplatform_async.errors import CloudPlatformError, PaginationError
 
 T = TypeVar("T")
 
@@ -119,8 +118,6 @@ class PageSource(Generic[T]):
         scope: That an access token must have, if any.
         model: Of an item.
         limit: Page size to ask for.
-        headers: Of the caller, checked.
-        timeouts: Of each request; ``None`` takes the client's.
     """
 
     sender: Sender
@@ -129,8 +126,6 @@ class PageSource(Generic[T]):
     scope: str | None
     model: type[T]
     limit: int | None = None
-    headers: tuple[tuple[str, str], ...] = ()
-    timeouts: Timeouts | None = None
     _group: str = field(init=False, default=Factory(lambda self: group_of(self.path), takes_self=True))
     _decode: Decode[Rows[T]] = field(
         init=False, default=Factory(lambda self: page_decoder(self.model), takes_self=True)
@@ -163,31 +158,25 @@ class PageSource(Generic[T]):
             group=self._group if position.link is None else group_of(target),
             scope=self.scope,
             decode=self._decode,
-            headers=self.headers,
-            timeouts=self.timeouts,
         )
         response = await self.sender.send(call)
-        rows = response.data
-        fetched = Fetched(
-            page=page_of(rows.items, rows.facts, position, self.limit, response.request_id),
-            asked=position,
-            facts=rows.facts,
-            fault=None if rows.fault is None else _told(rows.fault, call, response),
-        )
-        if rows.facts.link and not rows.facts.cursor:
-            self._resolve_link(fetched, rows.facts.link, target)
+        rows, facts = response.data, response.data.facts
+        if rows.fault is not None:
+            tell_of_answer(rows.fault, call, response.status_code, response.request_id)
+            rows.fault.attempts = response.attempts
+        page = page_of(rows.items, facts, position, self.limit, response.request_id)
+        fetched = Fetched(page=page, asked=position, facts=facts, fault=rows.fault)
+        if facts.link and not facts.cursor:
+            try:
+                fetched.facts = replace(facts, link=follow(facts.link, self.sender.messages.base, target))
+            except PaginationError as error:  # raised in place of following it
+                fetched.following, fetched.is_followed = error, True
         return fetched
-
-    def _resolve_link(self, fetched: Fetched[T], link: str, target: str) -> None:
-        """Make a link one that may be asked, or the error that is raised in place of following it."""
-        try:
-            fetched.facts = replace(fetched.facts, link=follow(link, self.sender.state.base, target))
-        except PaginationError as error:
-            fetched.following, fetched.is_followed = error, True
 
     def _target(self, position: Position) -> str:
         if position.link is not None:
-            return follow(str(self.sender.state.base) + position.link, self.sender.state.base, self.path)
+            base = self.sender.messages.base
+            return follow(f"{base}{position.link}", base, self.path)
         parts = [self.query] if self.query else []
         if position.cursor is not None:
             parts.append(f"cursor={quoted(position.cursor)}")
@@ -253,14 +242,3 @@ def _has_more(facts: PageFacts, asked: Position, limit: int | None) -> bool:
     if not facts.has_more and number and facts.total is not None and facts.limit and not facts.cursor:
         return number * facts.limit < facts.total
     return bool(facts.has_more) or next_position(asked, facts, limit=limit) is not None
-
-
-def _told(
-    error: ResponseDecodeError, call: Call[Rows[T]], response: APIResponse[Rows[T]]
-) -> ResponseDecodeError:
-    """Say of which answer a row cannot be read."""
-    error.message = f"{call.method} {call.target.partition('?')[0]}: {error.message}"
-    error.args = (error.message,)
-    error.outcome, error.attempts = "unknown", response.attempts
-    error.status_code, error.request_id = response.status_code, response.request_id
-    return error

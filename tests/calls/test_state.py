@@ -6,7 +6,6 @@ import pytest
 
 from cloudplatform_async import ClientStateError, RetryPolicy
 from cloudplatform_async._calls.state import SharedState
-from cloudplatform_async.settings import parse_base_url
 from cloudplatform_async.testing import no_waiting
 from tests.calls.scripted import Scripted, answer, client_over, refuse
 
@@ -14,9 +13,7 @@ pytestmark = pytest.mark.anyio
 
 
 def state_over(transport: httpx.AsyncBaseTransport) -> SharedState:
-    return SharedState.over(
-        transport, base=parse_base_url("https://api.example.com/v1"), max_response_bytes=1
-    )
+    return SharedState.over(transport)
 
 
 async def test_statistics_count_calls_of_all_views() -> None:
