@@ -98,7 +98,7 @@ class HttpxConnection(Connection):
         except StopAsyncIteration:
             self._chunks = None
             await response.aclose()
-            self.is_reusable = _keeps_alive(response) and not self._has_left_bytes()
+            self.is_reusable = _keeps_alive(response) and not (self._has_left_bytes() or self._has_records())
             return b""
         except _ERRORS as error:
             failure = self._failure(error)
@@ -192,6 +192,21 @@ class HttpxConnection(Connection):
         while hasattr(link, "_connection"):
             link = link._connection  # noqa: SLF001
         return link is not None and bool(link._h11_state.trailing_data[0])  # noqa: SLF001
+
+    def _has_records(self) -> bool:
+        """Tell whether the TLS layer holds more than the answer: what it has read, no socket shows."""
+        tls: ssl.SSLObject | None = (
+            None if self._stream is None else self._stream.get_extra_info("ssl_object")
+        )
+        if tls is None:
+            return False
+        try:
+            tls.read(1)
+        except ssl.SSLWantReadError:
+            return False
+        except ssl.SSLError:  # the peer has said that it will send no more
+            return True
+        return True
 
 
 def _errors_through(proxy: httpx.Proxy | None) -> tuple[type[Exception], ...]:

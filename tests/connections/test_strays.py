@@ -1,12 +1,13 @@
 """No call is given an answer that another one, or nobody, has asked for (API contract §8)."""
 
 import json
+import socket
 
 import anyio
 import pytest
 
 from cloudplatform_async import AsyncClient, CloudPlatformError, RetryPolicy
-from tests.connections.servers import Peer, Server, Transport, everywhere
+from tests.connections.servers import Peer, Server, Transport, everywhere, identified, trusting
 
 pytestmark = [pytest.mark.anyio, everywhere]
 
@@ -49,6 +50,33 @@ async def test_what_follows_an_answer_is_no_answer_to_the_next_call(
         async with AsyncClient(
             base_url=f"{server.url}/v1", api_key="k", transport=transport_class()
         ) as client:
+            for name in names:
+                got.append((await client.projects.get(name)).id)
+                if is_later:
+                    await server.run(used[-1].transport.write, stray)
+            statistics = client.statistics()
+    assert got == names
+    assert (statistics.attempts, server.accepted) == (3, 3)
+
+
+@pytest.mark.parametrize("stray", STRAYS.values(), ids=STRAYS)
+@pytest.mark.parametrize("is_later", [False, True], ids=["in the same write", "while idle"])
+async def test_what_follows_an_answer_over_tls_is_no_answer_to_the_next_call(
+    transport_class: type[Transport], stray: bytes, is_later: bool
+) -> None:
+    """Each in a record of its own: what the TLS layer holds of what came, the socket does not show."""
+    names, got = ["one", "two", "three"], list[str]()
+    used: list[Peer] = []
+
+    def behave(peer: Peer, request: bytes) -> None:
+        used.append(peer)
+        sock = peer.transport.get_extra_info("socket")
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # what is sent has then come, too
+        peer.transport.writelines([asked(request)] if is_later else [asked(request), stray])
+
+    with Server(behave, tls=identified()) as server:
+        transport = transport_class(verify=trusting())
+        async with AsyncClient(base_url=f"{server.url}/v1", api_key="k", transport=transport) as client:
             for name in names:
                 got.append((await client.projects.get(name)).id)
                 if is_later:
