@@ -34,12 +34,12 @@ class ResponseReader:
         chunks: Of the body, until somebody takes them.
         is_complete: The answer is there to its end; so it is before the first one.
         is_reusable: Both sides keep the connection, and nothing came behind the answer.
-        has_begun: A byte of the answer has come.
+        size: Bytes of the answer that have come.
     """
 
     __slots__ = (
         "_before", "_body_size", "_header_size", "_headers", "_informational", "_is_head", "_is_surplus",
-        "_parser", "_size", "chunks", "is_complete", "is_reusable", "response",
+        "_parser", "chunks", "is_complete", "is_reusable", "response", "size",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -55,11 +55,7 @@ class ResponseReader:
         self._before = b""
         self._is_head = method == b"HEAD"
         self._headers: list[tuple[bytes, bytes]] = []
-        self._header_size = self._body_size = self._size = self._informational = 0
-
-    @property
-    def has_begun(self) -> bool:
-        return self._size > 0
+        self._header_size = self._body_size = self.size = self._informational = 0
 
     def feed(self, data: bytes) -> None:
         """Take in what came.
@@ -71,7 +67,7 @@ class ResponseReader:
         if was_complete:
             self.is_reusable = False
             return
-        self._size += len(data)
+        self.size += len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -86,7 +82,7 @@ class ResponseReader:
                 self.is_reusable = self._ends_as_it_should(data)
             return
         self._before = (self._before + data[-4:])[-4:]
-        if self._size > _MOST_HEADER_BYTES + _FRAMING * self._body_size:
+        if self.size > _MOST_HEADER_BYTES + _FRAMING * self._body_size:
             raise _malformed("Its headers do not end.")
 
     def _ends_as_it_should(self, data: bytes) -> bool:
@@ -103,12 +99,9 @@ class ResponseReader:
         Raises:
             httpx.RemoteProtocolError: The answer is not complete.
         """
-        if self.response is None or not self._ends_with_connection():
+        if self.response is None or self._has_header(b"content-length", b"transfer-encoding"):
             raise httpx.RemoteProtocolError("The server closed the connection before the whole answer came.")
         self.is_complete = True
-
-    def _ends_with_connection(self) -> bool:
-        return not self._has_header(b"content-length", b"transfer-encoding")
 
     def _has_header(self, *names: bytes) -> bool:
         return any(name.lower() in names for name, _ in self._headers)

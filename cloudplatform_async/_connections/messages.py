@@ -41,11 +41,6 @@ class Origin(NamedTuple):
             raise httpx.UnsupportedProtocol("The URL has neither http nor https as its scheme.")
         return cls(url.scheme, url.raw_host.decode("ascii"), url.port or _PORTS[url.scheme])
 
-    @property
-    def authority(self) -> str:
-        """Host and port, as in a URL."""
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
 
 class Request(Struct, frozen=True, eq=False, kw_only=True):
     """One request; nothing is added to it.
@@ -69,7 +64,7 @@ class Request(Struct, frozen=True, eq=False, kw_only=True):
     extensions: Mapping[str, Any] = {}  # Any: as httpx has them
 
     def __repr__(self) -> str:  # headers, target and body may hold secrets
-        return f"Request({self.method.decode('latin-1')} {self.origin.authority})"
+        return f"Request({self.method.decode('latin-1')} {self.origin.host})"
 
 
 class Response(Struct, frozen=True, eq=False):

@@ -184,7 +184,7 @@ class NativeConnection(Connection, asyncio.Protocol):
 
     def _failure(self) -> httpx.TransportError:
         error = self._error or httpx.ReadError("The connection is closed.")
-        was_gone = self._is_lost and not self._reader.has_begun and isinstance(error, _GONE)
+        was_gone = self._is_lost and not self._reader.size and isinstance(error, _GONE)
         return caused_by(error, StaleConnectionError(str(error))) if self.used and was_gone else error
 
     # What the event loop calls.

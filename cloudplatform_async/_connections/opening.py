@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from contextlib import suppress
 from ipaddress import ip_address
 from itertools import chain, zip_longest
 from ssl import SSLContext
@@ -42,7 +43,7 @@ async def open_transport(
 
 async def _open_socket(origin: Origin) -> socket.socket:
     """Try each address a little after the one before, IPv6 and IPv4 by turns, until one answers."""
-    addresses = [_literal(origin)] if _is_literal(origin.host) else await _resolved(origin)
+    addresses = await _addresses(origin)
     if len(addresses) == 1:
         return await _connected(addresses[0])
     opened: list[socket.socket] = []
@@ -72,26 +73,15 @@ async def _open_socket(origin: Origin) -> socket.socket:
     return opened[0]
 
 
-def _is_literal(host: str) -> bool:
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return "%" not in host  # a zone has a number, which the resolver knows
-
-
-def _literal(origin: Origin) -> _Address:
-    family = socket.AF_INET6 if ":" in origin.host else socket.AF_INET
-    return (family, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (origin.host, origin.port))
-
-
-async def _resolved(origin: Origin) -> list[_Address]:
+async def _addresses(origin: Origin) -> list[_Address]:
+    """Resolve a host; one that is an address itself needs no resolver, unless it names a zone."""
+    with suppress(ValueError):
+        if ip_address(origin.host) and "%" not in origin.host:
+            family = socket.AF_INET6 if ":" in origin.host else socket.AF_INET
+            return [(family, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (origin.host, origin.port))]
     host = origin.host.encode("ascii")  # as text it would be encoded as a foreign name once more
     loop = asyncio.get_running_loop()
-    return _by_turns(await loop.getaddrinfo(host, origin.port, type=socket.SOCK_STREAM))
-
-
-def _by_turns(found: list[_Address]) -> list[_Address]:
+    found: list[_Address] = await loop.getaddrinfo(host, origin.port, type=socket.SOCK_STREAM)
     first = [address for address in found if address[0] == found[0][0]]
     second = [address for address in found if address[0] != found[0][0]]
     return [address for address in chain(*zip_longest(first, second)) if address is not None]

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Generic, Protocol, Self, TypeVar
 
 from attrs import Factory, evolve, field, frozen
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
 from cloudplatform_async._calls.failures import tell_of_answer
@@ -62,7 +62,6 @@ class Fetched(Struct, Generic[T], eq=False, kw_only=True):
         facts: What its answer said about the rest of the list.
         fault: Of the row behind its items, which cannot be read.
         following: Where the next page is, once that is known; an error where it must not be followed.
-        is_followed: That is known.
         places: Of the items that are new, where some came on an earlier page too.
     """
 
@@ -70,8 +69,7 @@ class Fetched(Struct, Generic[T], eq=False, kw_only=True):
     asked: Position
     facts: PageFacts
     fault: CloudPlatformError | None = None
-    following: Position | PaginationError | None = None
-    is_followed: bool = False
+    following: Position | PaginationError | UnsetType | None = UNSET
     places: list[int] | None = None
 
 
@@ -170,7 +168,7 @@ class PageSource(Generic[T]):
             try:
                 fetched.facts = replace(facts, link=follow(facts.link, self.sender.messages.base, target))
             except PaginationError as error:  # raised in place of following it
-                fetched.following, fetched.is_followed = error, True
+                fetched.following = error
         return fetched
 
     def _target(self, position: Position) -> str:

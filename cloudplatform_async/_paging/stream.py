@@ -4,6 +4,8 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Generic, Self, TypeVar
 
+from msgspec import UNSET
+
 from cloudplatform_async._paging.overlap import Overlap
 from cloudplatform_async._paging.prefetch import Fetch, Prefetch
 from cloudplatform_async._paging.source import Fetched, Page, Source
@@ -26,17 +28,18 @@ class _Way(Generic[T]):
         Raises:
             PaginationError: When it must not be followed.
         """
-        if not fetched.is_followed:
+        following = fetched.following
+        if following is UNSET:
             try:
-                fetched.following = self._walk.advance(fetched.asked, fetched.facts)
-                if fetched.following == fetched.asked:  # of a walk that was resumed there
+                following = self._walk.advance(fetched.asked, fetched.facts)
+                if following == fetched.asked:  # of a walk that was resumed there
                     raise PaginationLoopError(f"The server repeats itself: {fetched.asked} follows itself.")
             except PaginationError as error:
-                fetched.following = error
-            fetched.is_followed = True
-        if isinstance(fetched.following, PaginationError):
-            raise fetched.following
-        return fetched.following
+                following = error
+            fetched.following = following
+        if isinstance(following, PaginationError):
+            raise following
+        return following
 
     async def fetch_after(self, before: Fetch[Fetched[T] | None]) -> Fetched[T] | None:
         """Fetch the page after one that is still on its way; ``None`` where that one fails or is the last."""

@@ -1,7 +1,7 @@
 """Which event loop runs here, and what becomes of things that belong to another; loads neither kind."""
 
 import sys
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Callable, Coroutine, Generator
 from concurrent.futures import TimeoutError as TooSlowError
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -13,6 +13,7 @@ import anyio.to_thread
 if TYPE_CHECKING:
     import asyncio
 
+_Close = Callable[[], Coroutine[Any, Any, None]]
 _PATIENCE = 5.0  # seconds for another loop to close what is its own
 
 
@@ -57,7 +58,7 @@ def has_ended(loop: object) -> bool:
     return False
 
 
-async def close_in(loop: object, close: Callable[[], Awaitable[None]], abandon: Callable[[], None]) -> None:
+async def close_in(loop: object, close: _Close, abandon: Callable[[], None]) -> None:
     """Close what belongs to an event loop: the running one, another, or one that has ended.
 
     Args:
@@ -79,19 +80,16 @@ async def close_in(loop: object, close: Callable[[], Awaitable[None]], abandon: 
         await anyio.to_thread.run_sync(partial(trio.from_thread.run, close, trio_token=token))
 
 
-def _close_on_asyncio(loop: "asyncio.AbstractEventLoop", close: Callable[[], Awaitable[None]]) -> None:
+def _close_on_asyncio(loop: "asyncio.AbstractEventLoop", close: _Close) -> None:
     """Wait in a thread; a loop that is at rest must not be waited for, so its work is done here."""
     import asyncio
 
-    async def closing() -> None:
-        await close()
-
     if loop.is_running():
         with suppress(TooSlowError):  # it is scheduled, and done when that loop has its turn
-            asyncio.run_coroutine_threadsafe(closing(), loop).result(_PATIENCE)
+            asyncio.run_coroutine_threadsafe(close(), loop).result(_PATIENCE)
     else:
         with at_once(loop):
-            asyncio.run(closing())
+            asyncio.run(close())
 
 
 @contextmanager

@@ -37,6 +37,48 @@ def url_of(text: str) -> str:
     return value
 
 
+def open_redis(user: str, url: str, *also: str) -> tuple[Any, tuple[type[Exception], ...]]:
+    """Open a client of Redis, and give what it raises where Redis is gone.
+
+    Args:
+        user: The class that needs it.
+        url: As of `RedisLimit`.
+        also: Other modules of the extra that are needed.
+    """
+    try:
+        for name in also:
+            import_module(name)
+        redis: Any = import_module("redis")
+    except ImportError:
+        message = f'{user} needs the extra `redis`: pip install "cloudplatform-async[redis]"'
+        raise ConfigurationError(message) from None
+    options = {"socket_timeout": _PATIENCE, "socket_connect_timeout": _PATIENCE}
+    try:
+        client = redis.Redis.from_url(url_of(url), **options)
+    except ValueError:
+        message = f"{user}'s url must begin with redis://, rediss:// or unix://."
+        raise ConfigurationError(message) from None
+    return client, (redis.RedisError, OSError)
+
+
+class Absence:
+    """Warns once that what processes share is gone.
+
+    Args:
+        message: What is gone, and what comes of it; ``{}`` stands for the error.
+    """
+
+    def __init__(self, message: str) -> None:
+        self._message, self._has_warned = message, False
+
+    def warn(self, error: BaseException) -> None:
+        """Warn, unless that was done; no call fails for it, also where warnings are errors."""
+        if not self._has_warned:
+            self._has_warned = True
+            with suppress(RuntimeWarning):
+                warnings.warn(self._message.format(type(error).__name__), RuntimeWarning, stacklevel=2)
+
+
 @frozen
 class RedisLimit:
     """A rate limit that processes and machines share, for ``AsyncClient(shared_limit=…)`` (extra ``redis``).
@@ -65,7 +107,7 @@ class RedisLimit:
     def __attrs_post_init__(self) -> None:
         if self.requests < 1 or self.per <= 0:
             raise ConfigurationError("RedisLimit needs requests= from 1 up, and per= above 0 seconds.")
-        object.__setattr__(self, "_server", _Server(url_of(self.url), self.requests, self.per))
+        object.__setattr__(self, "_server", _Server(self.url, self.requests, self.per))
 
     async def acquire(self, name: str, most: int) -> tuple[int, float]:
         """Reserve up to ``most`` turns.
@@ -125,32 +167,22 @@ class _Server:
     """
 
     def __init__(self, url: str, requests: int, per: float) -> None:
-        try:
-            pyrate_limiter, redis = import_module("pyrate_limiter"), import_module("redis")
-        except ImportError:
-            raise ConfigurationError(
-                'RedisLimit needs the extra `redis`: pip install "cloudplatform-async[redis]"'
-            ) from None
+        self._redis, self._failures = open_redis("RedisLimit", url, "pyrate_limiter")
+        pyrate_limiter = import_module("pyrate_limiter")
         window = per * 1000 * (1 + _MARGIN)
         self._rates = [pyrate_limiter.Rate(requests, round(window))]
         if requests >= 2 * _PARTS:
             self._rates.insert(0, pyrate_limiter.Rate(_part_of(requests), round(window / _PARTS)))
-        try:
-            self._redis = redis.Redis.from_url(
-                url, socket_timeout=_PATIENCE, socket_connect_timeout=_PATIENCE
-            )
-        except ValueError:
-            raise ConfigurationError(
-                "RedisLimit's url must begin with redis://, rediss:// or unix://."
-            ) from None
         weakref.finalize(self, self._redis.close)
-        self._failures = (redis.RedisError, OSError)
         self._keep = round(per * 2000)  # milliseconds for which Redis remembers an idle key
         self._buckets: dict[str, Any] = {}
         self._lock = Lock()
         self._skew: int | None = None  # milliseconds from this machine's clock to the server's
         self._gone_until = 0.0
-        self._has_warned = False
+        self._absence = Absence(
+            "Redis is gone ({}): until it is back, each process keeps to what the platform tells it, and the "
+            "limit is not shared."
+        )
 
     def guarded(self, otherwise: T, work: Callable[..., T], *arguments: Any) -> T:
         """Do some work with Redis, or give something else while it is gone."""
@@ -163,7 +195,7 @@ class _Server:
                 self._gone_until = time.monotonic() + _ABSENCE
                 self._buckets.clear()  # another server may take its place, without our script
                 self._skew = None
-                self._warn(error)
+                self._absence.warn(error)
                 return otherwise
 
     def take(self, name: str, wanted: int) -> tuple[int, float]:
@@ -208,18 +240,6 @@ class _Server:
             seconds, microseconds = self._redis.time()
             skew = self._skew = seconds * 1000 + microseconds // 1000 - here
         return int(here + skew)
-
-    def _warn(self, error: BaseException) -> None:
-        if self._has_warned:
-            return
-        self._has_warned = True
-        with suppress(RuntimeWarning):  # no call fails for it, also where warnings are errors
-            warnings.warn(
-                f"Redis is gone ({type(error).__name__}): until it is back, each process keeps to what the "
-                "platform tells it, and the limit is not shared.",
-                RuntimeWarning,
-                stacklevel=2,
-            )
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("A connection is not pickled.")

@@ -3,23 +3,19 @@
 import os
 import sqlite3
 import time
-import warnings
 import weakref
 from collections.abc import Callable
 from contextlib import closing, suppress
-from importlib import import_module
 from threading import Lock
 from typing import Any, TypeVar
 
 from anyio import to_thread
 
-from cloudplatform_async import ConfigurationError
-from cloudplatform_async.collect.redis_limit import url_of
+from cloudplatform_async.collect.redis_limit import Absence, open_redis
 
 T = TypeVar("T")
 
 _PREFIX = "cloudplatform:token:"
-_PATIENCE = 1.0  # seconds that Redis may take
 _FILE_PATIENCE = 5.0  # seconds for which others may hold the file
 _TABLES = (
     "CREATE TABLE IF NOT EXISTS tokens (key TEXT PRIMARY KEY, value BLOB NOT NULL)",
@@ -78,7 +74,10 @@ class _Guarded:
     """Does blocking work in a thread; where the store is gone, each process is left to itself."""
 
     def __init__(self, name: str, failures: tuple[type[Exception], ...]) -> None:
-        self._name, self._failures, self._has_warned = name, failures, False
+        self._failures = failures
+        self._absence = Absence(
+            name + " cannot keep tokens ({}): until it can, each process refreshes its own."
+        )
 
     async def _do(self, otherwise: T, work: Callable[[], T]) -> T:
         return await to_thread.run_sync(lambda: self._tried(otherwise, work))
@@ -87,20 +86,8 @@ class _Guarded:
         try:
             return work()
         except self._failures as error:
-            self._warn(error)
+            self._absence.warn(error)
             return otherwise
-
-    def _warn(self, error: BaseException) -> None:
-        if self._has_warned:
-            return
-        self._has_warned = True
-        with suppress(RuntimeWarning):  # no call fails for it, also where warnings are errors
-            warnings.warn(
-                f"{self._name} cannot keep tokens ({type(error).__name__}): until it can, each process "
-                "refreshes its own.",
-                RuntimeWarning,
-                stacklevel=2,
-            )
 
 
 class FileTokenStore(_Guarded):
@@ -177,19 +164,8 @@ class RedisTokenStore(_Guarded):
     """
 
     def __init__(self, url: str) -> None:
-        try:
-            redis: Any = import_module("redis")
-        except ImportError:
-            raise ConfigurationError(
-                'RedisTokenStore needs the extra `redis`: pip install "cloudplatform-async[redis]"'
-            ) from None
-        super().__init__("Redis", (redis.RedisError, OSError))
-        options = {"socket_timeout": _PATIENCE, "socket_connect_timeout": _PATIENCE}
-        try:
-            self._redis = redis.Redis.from_url(url_of(url), **options)
-        except ValueError:
-            message = "RedisTokenStore's url must begin with redis://, rediss:// or unix://."
-            raise ConfigurationError(message) from None
+        self._redis, failures = open_redis("RedisTokenStore", url)
+        super().__init__("Redis", failures)
         weakref.finalize(self, self._redis.close)
 
     async def read(self, key: str) -> bytes | None:
