@@ -23,14 +23,15 @@ def seconds_to_wait(state: RetryCallState) -> float:
 
 
 async def until_settled(
-    attempt: Callable[[], Awaitable[Outcome]], sleep: Callable[[float], Awaitable[None]]
+    failure: Failure, attempt: Callable[[], Awaitable[Outcome]], sleep: Callable[[float], Awaitable[None]]
 ) -> Outcome:
-    """Attempt a call until it succeeds, or fails for good."""
+    """Go on after a failure that is worth another attempt, until one succeeds, or fails for good."""
 
-    async def pause(seconds: float) -> None:
+    async def pause(seconds: float | None) -> None:
         if seconds:
             await sleep(seconds)
 
+    await pause(failure.wait)
     retrying = AsyncRetrying(
         retry=retry_if_result(is_retried), wait=seconds_to_wait, stop=stop_never, sleep=pause
     )

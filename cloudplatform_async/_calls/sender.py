@@ -121,8 +121,12 @@ class Sender(Struct, eq=False, kw_only=True):
             with scope:
                 outcome = await self._attempt(progress)
                 if isinstance(outcome, Failure) and outcome.wait is not None:
+                    # Loaded when the client was made: an import of the package is to stay light.
+                    from cloudplatform_async._calls.attempts import until_settled
+
                     failure, outcome = outcome, None
-                    outcome = await self._settled_after(failure, progress)
+                    sleep = progress.clock.sleep if progress.watch is None else progress.watch.sleep
+                    outcome = await until_settled(failure, partial(self._attempt, progress), sleep)
         finally:
             self.state.scopes.discard(scope)
         if isinstance(outcome, Failure):
@@ -133,16 +137,6 @@ class Sender(Struct, eq=False, kw_only=True):
         if self.state.closed:
             raise ClientStateError("The client was closed while this call was under way.") from last
         raise APITimeoutError(f"The call did not end within its timeout of {total:g} s.") from last
-
-    async def _settled_after(self, failure: Failure, progress: Progress) -> Answer | Failure:
-        """Go on after a first attempt that failed and is worth another."""
-        # Loaded when the client was made: an import of the package is to stay light.
-        from cloudplatform_async._calls.attempts import until_settled
-
-        sleep = progress.clock.sleep if progress.watch is None else progress.watch.sleep
-        if failure.wait:
-            await sleep(failure.wait)
-        return await until_settled(partial(self._attempt, progress), sleep)
 
     async def _attempt(self, progress: Progress) -> Answer | Failure:
         """Send once, unless the retry budget is spent; a failure comes back with what follows it."""
@@ -197,7 +191,9 @@ class Sender(Struct, eq=False, kw_only=True):
             if await gate.enter(progress):  # they may have changed meanwhile
                 progress.enter("token")
                 credentials = await self.authentication.headers(scope)
-        if self.authentication.refreshes and (seconds := self.authentication.news()) is not None:
+        slot = self.authentication.slot
+        if slot is not None and slot.news is not None:
+            seconds, slot.news = slot.news, None
             self._watch(progress).token_refreshed(progress.attempts, seconds)
         if isinstance(outcome, Answer):
             return outcome

@@ -2,7 +2,6 @@
 
 from collections import OrderedDict
 from itertools import islice
-from weakref import WeakKeyDictionary
 
 from cloudplatform_async._calls.gate import HELD_BACK, Place
 from cloudplatform_async._calls.progress import Progress
@@ -22,7 +21,6 @@ class SharedTurns:
     def __init__(self, limit: SharedLimit) -> None:
         self._limit = limit
         self._queues: dict[str, _Queue] = {}
-        self._identities: WeakKeyDictionary[object, str] = WeakKeyDictionary()
 
     async def enter(self, progress: Progress, authentication: Authentication) -> None:
         """Wait for this call's turn.
@@ -68,18 +66,12 @@ class SharedTurns:
             place.ring()
 
     async def _name(self, progress: Progress, authentication: Authentication) -> str:
-        return shared_name(await self._identity(authentication), progress.call.group)
-
-    async def _identity(self, authentication: Authentication) -> str:
-        """Name whom the server counts, the same in each process; a function is asked for it afresh."""
+        """Name a group, and whom the server counts there, the same in each process."""
         holder = authentication.credentials.api_key or authentication.credentials.access_token
-        if known := self._identities.get(holder):
-            return known
         if isinstance(holder, Secret):
             identity = holder.reveal()
         elif isinstance(holder, (OAuthClientCredentials, OAuthRefreshToken)):
             identity = f"{holder.token_url} {holder.client_id}"
-        else:
-            return (await authentication.headers(None))[0][1].decode("latin-1")
-        self._identities[holder] = identity
-        return identity
+        else:  # a function, which is asked for it afresh
+            identity = (await authentication.headers(None))[0][1].decode("latin-1")
+        return shared_name(identity, progress.call.group)

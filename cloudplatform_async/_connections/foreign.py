@@ -98,9 +98,7 @@ class _ForeignLease(Lease):
                 if size > limit:
                     break
         finally:
-            if hasattr(
-                chunks, "aclose"
-            ):  # a generator left half-way is a warning on trio, a late end on asyncio
+            if hasattr(chunks, "aclose"):  # left half-way it is a warning on trio, a late end on asyncio
                 await chunks.aclose()
             await response.stream.aclose()
         return b"".join(body)[: limit + 1]

@@ -102,7 +102,7 @@ class NativeConnection(Connection, asyncio.Protocol):
         if not self._is_reading and self._transport is not None and not self._is_lost:
             self._is_reading = True
             self._transport.resume_reading()
-        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        return b"".join(chunks)
 
     def is_usable(self) -> bool:
         # What has come may still be with the kernel, where the event loop has not had its turn.
@@ -111,18 +111,15 @@ class NativeConnection(Connection, asyncio.Protocol):
     def interrupt(self, error: httpx.TransportError) -> None:
         if self._error is None:
             self._error = error
-        self._abort()
+        self.abandon()
         if self._opening is not None:
             self._opening.cancel()
         self._wake()
 
-    def abandon(self) -> None:
-        self._abort()
-
     async def aclose(self) -> None:
-        self._abort()
+        self.abandon()
 
-    def _abort(self) -> None:
+    def abandon(self) -> None:
         self._is_lost = True
         if self._timer is not None:
             self._timer.cancel()
@@ -192,7 +189,7 @@ class NativeConnection(Connection, asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         reader = self._reader
         if reader.is_complete:  # nobody asked for it
-            self._abort()
+            self.abandon()
             return
         try:
             reader.feed(data)

@@ -11,7 +11,7 @@ from typing import Any
 import anyio
 import httpx
 
-from cloudplatform_async._connections.messages import HIGHEST_PORT, Origin
+from cloudplatform_async._connections.messages import Origin
 
 _HEAD_START = 0.25  # seconds that an address has before the next one is tried beside it (RFC 8305 §5)
 
@@ -27,8 +27,6 @@ async def open_transport(
         httpx.ConnectTimeout: Not within ``timeout`` seconds, the TLS handshake included.
         httpx.ConnectError: Not at all; the cause is the system's or the TLS layer's own error.
     """
-    if origin.port > HIGHEST_PORT:
-        raise httpx.ConnectError(f"There is no port {origin.port}.")
     try:
         with anyio.move_on_after(timeout):
             sock = await _open_socket(origin)

@@ -187,8 +187,7 @@ class PooledLease(Lease):
         while size <= limit and (chunk := await self.read()):
             chunks.append(chunk)
             size += len(chunk)
-        body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-        return Response(response.status, response.headers, body[: limit + 1])
+        return Response(response.status, response.headers, b"".join(chunks)[: limit + 1])
 
     async def open(self, request: Request) -> Response:
         """Send a request and wait for the beginning of its answer."""

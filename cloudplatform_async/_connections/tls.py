@@ -7,6 +7,8 @@ from pathlib import Path
 
 import httpx
 
+from cloudplatform_async.errors import ConfigurationError
+
 Verify = bool | str | Path | ssl.SSLContext
 """Whom to trust: the usual authorities, nobody is checked, a file or folder of certificates, a context."""
 
@@ -65,6 +67,4 @@ def _load(path: str | Path) -> ssl.SSLContext:
             return ssl.create_default_context(capath=path)
         return ssl.create_default_context(cafile=path)
     except OSError as error:
-        from cloudplatform_async.errors import ConfigurationError
-
         raise ConfigurationError(f"verify: no certificates can be loaded from {str(path)!r}.") from error

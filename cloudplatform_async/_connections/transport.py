@@ -156,14 +156,14 @@ class PooledTransport(httpx.AsyncBaseTransport):
 
     def _connect(self, route: Route) -> Connection:
         origin, kind = route
+        if origin.port > HIGHEST_PORT:  # httpx lets it pass, and the sockets raise what nobody expects
+            raise httpx.ConnectError(f"There is no port {origin.port}.")
         if kind is None:
             from cloudplatform_async._connections.native import NativeConnection
 
             return NativeConnection(route, self._tls)
         from cloudplatform_async._connections.httpx_connection import HttpxConnection
 
-        if origin.port > HIGHEST_PORT:  # httpx lets it pass, and the sockets raise what nobody expects
-            raise httpx.ConnectError(f"There is no port {origin.port}.")
         proxy = None
         if isinstance(kind, httpx.URL):
             proxy = httpx.Proxy(kind, ssl_context=self._tls.context if kind.scheme == "https" else None)
@@ -225,11 +225,7 @@ def _message(request: httpx.Request) -> Request:
 
 
 @lru_cache(maxsize=64)
-def _timeouts(
-    connect: float | None = None,
-    read: float | None = None,
-    write: float | None = None,
-    pool: float | None = None,
-) -> Timeouts:
-    seconds = [None if each is None else max(each, _SHORTEST) for each in (connect, read, write, pool)]
-    return Timeouts(total=None, connect=seconds[0], read=seconds[1], write=seconds[2], pool=seconds[3])
+def _timeouts(**given: float | None) -> Timeouts:
+    seconds = {name: given.get(name) for name in ("connect", "read", "write", "pool")}
+    bounds = {name: None if each is None else max(each, _SHORTEST) for name, each in seconds.items()}
+    return Timeouts(total=None, **bounds)

@@ -19,7 +19,7 @@ from cloudplatform_async.credentials import (
     checked_secret,
 )
 from cloudplatform_async.credentials.secrets import digest_of
-from cloudplatform_async.credentials.token_slot import AccessToken
+from cloudplatform_async.credentials.token_slot import AccessToken, TokenSlot
 from cloudplatform_async.errors import TokenRefreshError
 
 RawHeaders = tuple[tuple[bytes, bytes], ...]
@@ -39,7 +39,7 @@ class Authentication:
     Attributes:
         identity: What rate limits are counted by, as `identity_of` tells it; ``None`` where a function must
             be asked first.
-        refreshes: Its token is fetched, and fetched again before it ends.
+        slot: What is known of its token, where that is fetched, and fetched again before it ends.
     """
 
     def __init__(self, credentials: Credentials, connections: Connections, background: Background) -> None:
@@ -49,14 +49,14 @@ class Authentication:
         key, token = credentials.api_key, credentials.access_token
         self._key = (_key_header(key),) if isinstance(key, Secret) else ()
         self._token = read_token(token) if isinstance(token, Secret) else None
+        self.slot: TokenSlot | None = token.slot if isinstance(token, OAuth) else None
         self.identity: object = None
         if self._key:
             self.identity = digest_of(self._key[0][1])
         elif key is None and self._token is not None:
             self.identity = digest_of(self._token.header[1])
-        elif key is None and isinstance(token, OAuth):
-            self.identity = token.slot
-        self.refreshes: bool = isinstance(token, OAuth)
+        elif key is None:
+            self.identity = self.slot
         self._asks = isinstance(key, SecretFunction) or isinstance(token, SecretFunction)
 
     def identity_of(self, sent: RawHeaders) -> object:
@@ -71,14 +71,6 @@ class Authentication:
             return self.identity
         carried = dict(sent)
         return digest_of(carried.get(b"x-api-key") or carried.get(b"authorization", b""))
-
-    def news(self) -> float | None:
-        """Tell once for how many seconds the token was refreshed, where it was since the last time."""
-        holder = self.credentials.access_token
-        if not isinstance(holder, OAuth) or holder.slot.news is None:
-            return None
-        seconds, holder.slot.news = holder.slot.news, None
-        return seconds
 
     async def headers(self, scope: str | None) -> RawHeaders:
         """Give the headers of one attempt, asking the user's functions afresh.

@@ -30,13 +30,33 @@ _TOTAL = 30.0  # seconds for a request and its answer, however long the calls th
 
 
 async def ask_for_token(connections: Connections, oauth: OAuth) -> Grant:
-    """Ask for a new token.
+    """Ask for a new token, over a fresh connection.
+
+    Tokens are asked for so seldom that a kept one is often stale, and a refresh token may be good for
+    one request only.
 
     Raises:
         TokenRefreshError: When none comes, with what was caught as its cause.
     """
-    asked = CLOCK.process.now()
-    answer = await _exchange(connections, _request(oauth))
+    asked, request = CLOCK.process.now(), _request(oauth)
+    answer: Answer | None = None
+    try:
+        with anyio.move_on_after(_TOTAL):
+            lease = await connections.acquire(_TIMEOUTS.pool, fresh=True)
+            try:
+                response = await lease.exchange(request, packed_limit(_LIMIT))
+            finally:
+                await lease.release()
+            headers = by_name(response.headers)
+            body = inflated(response.body, headers.get("content-encoding"), _LIMIT)
+            answer = Answer(response.status, headers, SecretBytes(body))
+    except httpx.TransportError as error:
+        message = f"The token endpoint could not be asked ({type(error).__name__})."
+        raise TokenRefreshError(message) from without_secrets(error)
+    except (ResponseDecodeError, ResponseTooLargeError) as error:
+        raise TokenRefreshError("The token endpoint's answer could not be read.") from error
+    if answer is None:
+        raise TokenRefreshError(f"The token endpoint did not answer within {_TOTAL:g} s.")
     return parse_grant(answer, asked, CLOCK.process.wall(), partial(secrets_of, oauth))
 
 
@@ -59,27 +79,3 @@ def _request(oauth: OAuth) -> Request:
         body=form,
         timeouts=_TIMEOUTS,
     )
-
-
-async def _exchange(connections: Connections, request: Request) -> Answer:
-    """Ask over a fresh connection.
-
-    Tokens are asked for so seldom that a kept one is often stale, and a refresh token may be good for
-    one request only.
-    """
-    try:
-        with anyio.move_on_after(_TOTAL):
-            lease = await connections.acquire(_TIMEOUTS.pool, fresh=True)
-            try:
-                response = await lease.exchange(request, packed_limit(_LIMIT))
-            finally:
-                await lease.release()
-            headers = by_name(response.headers)
-            body = inflated(response.body, headers.get("content-encoding"), _LIMIT)
-            return Answer(response.status, headers, SecretBytes(body))
-    except httpx.TransportError as error:
-        message = f"The token endpoint could not be asked ({type(error).__name__})."
-        raise TokenRefreshError(message) from without_secrets(error)
-    except (ResponseDecodeError, ResponseTooLargeError) as error:
-        raise TokenRefreshError("The token endpoint's answer could not be read.") from error
-    raise TokenRefreshError(f"The token endpoint did not answer within {_TOTAL:g} s.")

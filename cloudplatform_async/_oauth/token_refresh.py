@@ -110,7 +110,18 @@ class TokenKeeper(Struct, frozen=True, eq=False):
         try:
             token = slot.unannounced or await self._grant(oauth)
         except TokenRefreshError as error:
-            slot.refusal = _refusal_of(error, slot.refusal)
+            clock, number = CLOCK.process, 1 if slot.refusal is None else slot.refusal.number + 1
+            longest = backoff(_POLICY, number - 1)
+            asked = min(error.retry_after or 0.0, _POLICY.max_retry_after)
+            slot.refusal = Refusal(
+                message=error.message,
+                # At least half of the longest one, so that the back-off is never empty.
+                until=clock.monotonic() + max(asked, clock.uniform(longest / 2, longest)),
+                number=number,
+                status_code=error.status_code,
+                code=error.code,
+                cause=error.__cause__,
+            )
             return slot.refusal
         slot.refusal, rotated = None, slot.refresh_token
         if slot.unannounced and rotated and isinstance(oauth, OAuthRefreshToken) and oauth.on_rotate:
@@ -146,21 +157,6 @@ def _jobs() -> dict[TokenSlot, _Refresh]:
 def _under_way(slot: TokenSlot) -> _Refresh | None:
     job = _jobs().get(slot)
     return None if job is None or job.done else job
-
-
-def _refusal_of(error: TokenRefreshError, last: Refusal | None) -> Refusal:
-    """Draw the back-off: at least half of the longest one, so that it is never empty."""
-    clock, number = CLOCK.process, 1 if last is None else last.number + 1
-    longest = backoff(_POLICY, number - 1)
-    asked = min(error.retry_after or 0.0, _POLICY.max_retry_after)
-    return Refusal(
-        message=error.message,
-        until=clock.monotonic() + max(asked, clock.uniform(longest / 2, longest)),
-        number=number,
-        status_code=error.status_code,
-        code=error.code,
-        cause=error.__cause__,
-    )
 
 
 def _error_of(refusal: Refusal) -> TokenRefreshError:

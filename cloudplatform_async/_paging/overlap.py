@@ -8,6 +8,8 @@ from msgspec import Struct
 
 from cloudplatform_async.errors import PaginationLoopError
 
+_REPEATED = "The server repeats itself: it gave a whole page a second time."
+
 
 class Drift(Struct, frozen=True, kw_only=True):
     """How a numbered list moved while it was walked; a list with cursors does not drift.
@@ -55,7 +57,10 @@ class Overlap:
         if not is_whole:
             return self._places(ids)
         if not is_certain and items:
-            self._check_circle(_set_of(ids) or repr(items))
+            mark = hash(_set_of(ids) or repr(items))
+            if mark in self._marks:  # however long ago
+                raise PaginationLoopError(_REPEATED)
+            self._marks.add(mark)
         grown = 0 if total is None or self._total is None else total - self._total
         places = None if self._add(ids) else self._compared(ids, grown)
         self._remember(ids)
@@ -66,13 +71,6 @@ class Overlap:
                 repeated=self.drift.repeated + repeated, missed=self.drift.missed + max(0, -grown)
             )
         return places
-
-    def _check_circle(self, page: Hashable) -> None:
-        """Refuse a page that came before, however long ago."""
-        mark = hash(page)
-        if mark in self._marks:
-            raise PaginationLoopError("The server repeats itself: it gave a whole page a second time.")
-        self._marks.add(mark)
 
     def _add(self, ids: list[Any]) -> bool:
         """Take in ids, and tell whether each was new."""
@@ -88,7 +86,7 @@ class Overlap:
         self._is_mixed = True
         page = _set_of(ids)
         if page and grown < len(page) and any(page == _set_of(each) for each in self._recent):
-            raise PaginationLoopError("The server repeats itself: it gave a whole page a second time.")
+            raise PaginationLoopError(_REPEATED)
         return self._places(ids)
 
     def _places(self, ids: list[Any]) -> list[int] | None:

@@ -31,7 +31,9 @@ class Play:
         self.slept.append(seconds)
 
     async def run(self) -> Answer | Failure:
-        return await until_settled(self.attempt, self.sleep)
+        first = await self.attempt()
+        assert isinstance(first, Failure)
+        return await until_settled(first, self.attempt, self.sleep)
 
 
 def failed(wait: float | None) -> Failure:
