@@ -4,6 +4,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 
 from mcp.server.mcpserver.exceptions import ToolError
+from pydantic import ValidationError
 
 from cloudplatform_async import (
     APIConnectionError,
@@ -35,6 +36,10 @@ _ADVICE: tuple[tuple[type[CloudPlatformError], str], ...] = (
     (ServerError, "The platform is in trouble; try again later."),
     (APIConnectionError, "Check the network with the doctor tool, then try again."),
 )
+_WORDS = {  # of this package's arguments, which are no tool's
+    "`resume_from`": "`cursor`",
+    "a paginator's `.checkpoint`": "that of the answer before",
+}
 _REPEAT = "It may have been done: repeated with the same arguments and this idempotency_key it is done once."
 
 
@@ -51,13 +56,24 @@ def told() -> Generator[None]:
         raise ToolError(explanation(error)) from error
 
 
+def misfit(error: ValidationError) -> str:
+    """Write which arguments do not fit, without their values."""
+    found = error.errors(include_url=False, include_input=False, include_context=False)
+    texts = (f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in found)
+    return explanation(InvalidRequestError("; ".join(texts)))
+
+
 def explanation(error: CloudPlatformError) -> str:
     """Write what an assistant needs to know of an error, one fact a line."""
+    message = error.message
+    if isinstance(error, InvalidRequestError):
+        for ours, theirs in _WORDS.items():
+            message = message.replace(ours, theirs)
     facts = {
         "error": type(error).__name__,
         "status": error.status_code,
         "code": error.code,
-        "message": error.message,
+        "message": message,
         "outcome": error.outcome,
         "retry_after": error.retry_after,
         "idempotency_key": error.idempotency_key,

@@ -1,19 +1,20 @@
 """The tools that only read: projects, usage, workflows, runs and events, a bounded page at a time."""
 
-from collections.abc import Mapping
-from datetime import date, datetime
+from collections.abc import Callable, Mapping
+from datetime import date
+from functools import partial
 from typing import Annotated, Any, Protocol
 
 from attrs import frozen
 from pydantic import AwareDatetime, Field
 
-from cloudplatform_async import AsyncClient, Paginator
+from cloudplatform_async import AsyncClient, Page, Paginator
 from cloudplatform_async.mcp.failures import told
 
 Limit = Annotated[int, Field(ge=1, le=100, description="Most items to return, 1 to 100.")]
 Cursor = Annotated[
     str | None,
-    Field(description="The `cursor` of the answer before, beside the same arguments; none at the start."),
+    Field(description="The `cursor` of the answer before, beside the same filters; none at the start."),
 ]
 ProjectId = Annotated[str, Field(description="Id of a project, such as prj_000001.")]
 WorkflowId = Annotated[str, Field(description="Id of a workflow, such as wfl_build.")]
@@ -47,10 +48,8 @@ class Reading:
     ) -> Plain:
         """List projects of the workspace, a page at a time."""
         with told():
-            walk = self._client.projects.iter_all(
-                page_size=limit, ahead=0, resume_from=cursor, name=name, slug=slug, status=status, label=label
-            )
-            return await _page("projects", walk)
+            filters = {"name": name, "slug": slug, "status": status, "label": label}
+            return await _page("projects", partial(self._client.projects.iter_all, **filters), limit, cursor)
 
     async def projects_get(self, id: ProjectId) -> Plain:  # noqa: A002 - the platform's own word
         """Get one project by its id."""
@@ -69,8 +68,7 @@ class Reading:
     async def workflows_list(self, limit: Limit = 20, cursor: Cursor = None) -> Plain:
         """List the workflows that can be triggered, a page at a time."""
         with told():
-            walk = self._client.workflows.iter_all(page_size=limit, ahead=0, resume_from=cursor)
-            return await _page("workflows", walk)
+            return await _page("workflows", self._client.workflows.iter_all, limit, cursor)
 
     async def workflows_runs(
         self,
@@ -84,10 +82,8 @@ class Reading:
     ) -> Plain:
         """List the runs of a workflow, a page at a time."""
         with told():
-            walk = self._client.workflows.iter_runs(
-                id, status=status, page_size=limit, ahead=0, resume_from=cursor
-            )
-            return await _page("runs", walk)
+            walk = partial(self._client.workflows.iter_runs, id, status=status)
+            return await _page("runs", walk, limit, cursor)
 
     async def workflows_run(self, workflow_id: WorkflowId, run_id: RunId) -> Plain:
         """Get one run of a workflow: its status, inputs, outputs and error."""
@@ -109,21 +105,32 @@ class Reading:
     ) -> Plain:
         """List what has happened on the platform, oldest first, a page at a time."""
         with told():
-            moment: datetime | None = since
-            walk = self._client.events.iter_all(
-                type=type, since=moment, after=after, page_size=limit, ahead=0, resume_from=cursor
-            )
-            return await _page("events", walk)
+            filters = {"type": type, "since": since, "after": after}
+            return await _page("events", partial(self._client.events.iter_all, **filters), limit, cursor)
 
 
-async def _page(noun: str, walk: Paginator[Any]) -> Plain:  # Any: of whatever model
-    """Take one page of a walk; its checkpoint serves as the cursor, whatever paging the platform uses."""
+Walks = Callable[..., Paginator[Any]]  # Any: of whatever model
+
+
+async def _page(noun: str, walks: Walks, limit: int, cursor: str | None) -> Plain:
+    """Take one page of a walk; its checkpoint serves as the cursor, whatever paging the platform uses.
+
+    A cursor knows the length of its pages. Where that is more than is wanted now, only so much is taken.
+    """
+    walk = walks(page_size=None if cursor else limit, ahead=0, resume_from=cursor)
+    page = await _first(walk)
+    has_more = page is not None and page.has_more
+    if page is not None and len(page) > limit:
+        walk, has_more = walks(page_size=None, ahead=0, resume_from=cursor, max_items=limit), True
+        page = await _first(walk)
+    rows: list[Model] = [] if page is None else page.items
+    return {
+        noun: [row.to_dict() for row in rows],
+        "total": 0 if page is None else page.total,
+        "cursor": walk.checkpoint if has_more else None,
+    }
+
+
+async def _first(walk: Paginator[Any]) -> Page[Any] | None:
     async with walk:
-        async for page in walk.pages():
-            rows: list[Model] = list(page.items)
-            return {
-                noun: [row.to_dict() for row in rows],
-                "total": page.total,
-                "cursor": walk.checkpoint if page.has_more else None,
-            }
-    return {noun: [], "total": 0, "cursor": None}
+        return await anext(walk.pages(), None)

@@ -9,13 +9,17 @@ from typing import Any, Protocol, cast
 
 import anyio
 from anyio.from_thread import BlockingPortal
+from anyio.streams.memory import MemoryObjectSendStream
 from mcp.server.mcpserver import MCPServer
+from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.mcpserver.resources import FunctionResource
+from mcp.server.mcpserver.tools import Tool
 from mcp.server.stdio import stdio_server
 from mcp.types import ToolAnnotations
+from pydantic import ValidationError
 
 from cloudplatform_async import AsyncClient, ConfigurationError, __version__
-from cloudplatform_async.mcp.failures import told
+from cloudplatform_async.mcp.failures import misfit, told
 from cloudplatform_async.mcp.pages import INDEX, index, pages, title
 from cloudplatform_async.mcp.reading import Reading
 from cloudplatform_async.mcp.writing import Writing
@@ -28,6 +32,9 @@ NAMED = frozenset({"projects_delete"})
 """Tools that are offered only where they are asked for by name."""
 
 Diagnose = Callable[[], Awaitable[dict[str, Any]]]  # Any: JSON values
+_READS = ToolAnnotations(
+    read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=True
+)
 _LINE = 2**20  # bytes that are read from stdin at a time
 
 
@@ -53,28 +60,48 @@ def build_server(
         raise ConfigurationError(f"{sorted(unknown)}: only {sorted(NAMED)} are offered by name.")
     if named and not allow_writes:
         raise ConfigurationError(f"{sorted(named)} changes something: it needs --allow-writes.")
-    server = MCPServer[None](
-        "cloudplatform", version=__version__, instructions=INSTRUCTIONS, log_level="WARNING"
-    )
-    for tool in _methods(Reading(client)):
-        server.add_tool(tool, annotations=ToolAnnotations(read_only_hint=True, open_world_hint=True))
+    tools = [_tool(method, _READS) for method in _methods(Reading(client))]
     if diagnose is not None:
-        server.add_tool(
-            _told_of(diagnose),
-            name="doctor",
-            description="Find out what is wrong with settings, network and credentials; shows no secret.",
-            annotations=ToolAnnotations(read_only_hint=True, open_world_hint=True),
-        )
-    for tool in _methods(Writing(client)) if allow_writes else ():
-        name = tool.__name__
+        tools.append(_tool(_told_of(diagnose), _READS))
+    for method in _methods(Writing(client)) if allow_writes else ():
+        name = method.__name__
         if name not in NAMED or name in named:
-            server.add_tool(tool, annotations=_writes(name))
+            tools.append(_tool(method, _writes(name)))
+    server = _Server(
+        "cloudplatform", version=__version__, instructions=INSTRUCTIONS, tools=tools, log_level="WARNING"
+    )
     _add_pages(server)
     return server
 
 
+class _Server(MCPServer[None]):
+    """Says of arguments that do not fit what it says of any other error."""
+
+    async def call_tool(self, name: str, arguments: dict[str, Any], context: Any = None) -> Any:
+        # Any: as the library has it, whose types change.
+        try:
+            return await super().call_tool(name, arguments, context)
+        except ToolError as error:
+            if isinstance(error.__cause__, ValidationError):
+                raise ToolError(
+                    f"Error executing tool {name}: {misfit(error.__cause__)}"
+                ) from error.__cause__
+            raise
+
+
+def _tool(method: Callable[..., Any], annotations: ToolAnnotations) -> Tool:
+    """Make a tool that refuses what it does not know: to leave a filter out in silence is a wrong answer."""
+    tool = Tool.from_function(method, annotations=annotations)
+    model = tool.fn_metadata.arg_model
+    model.model_config["extra"] = "forbid"
+    model.model_rebuild(force=True)
+    tool.parameters = model.model_json_schema()
+    return tool
+
+
 def _told_of(diagnose: Diagnose) -> Diagnose:
     async def doctor() -> dict[str, Any]:
+        """Find out what is wrong with settings, network and credentials; shows no secret."""
         with told():
             return await diagnose()
 
@@ -119,17 +146,25 @@ async def serve(server: MCPServer[None]) -> None:
 
     The library would read stdin in a thread that nothing can interrupt.
     """
+    send, receive = anyio.create_memory_object_stream[str](0)
+    async with BlockingPortal() as portal:
+        with send, receive:
+            # Ctrl-C cancels the task that waits here, and the group then all of the library's at one time:
+            # cancelled itself, its loop would break the stream to which its reader writes.
+            async with anyio.create_task_group() as group:
+                _read_stdin(portal, send)
+                group.start_soon(_run, server, receive)
+
+
+async def _run(server: MCPServer[None], lines: _Lines) -> None:
     # Its own `run_stdio_async` takes no stdin.
     low = server._lowlevel_server  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
-    async with BlockingPortal() as portal:
-        lines = cast("anyio.AsyncFile[str]", _stdin_lines(portal))
-        async with stdio_server(stdin=lines) as (read_stream, write_stream):
-            await low.run(read_stream, write_stream, low.create_initialization_options())
+    async with stdio_server(stdin=cast("anyio.AsyncFile[str]", lines)) as (read_stream, write_stream):
+        await low.run(read_stream, write_stream, low.create_initialization_options())
 
 
-def _stdin_lines(portal: BlockingPortal) -> _Lines:
-    """Read stdin in a thread that need not end, for it may wait for ever; whole lines come out."""
-    send, receive = anyio.create_memory_object_stream[str](0)
+def _read_stdin(portal: BlockingPortal, send: MemoryObjectSendStream[str]) -> None:
+    """Read stdin in a thread that need not end, for it may wait for ever; pass on whole lines."""
     descriptor = os.dup(0)
 
     def read() -> None:
@@ -144,4 +179,3 @@ def _stdin_lines(portal: BlockingPortal) -> _Lines:
             portal.call(send.aclose)
 
     threading.Thread(target=read, name="cloudplatform mcp stdin", daemon=True).start()
-    return receive

@@ -35,10 +35,12 @@ async def test_the_official_client_lists_and_calls_its_tools() -> None:
         assert not found.is_error
 
 
-def test_an_interrupt_ends_it_with_130_and_no_traceback() -> None:
-    """Though it waits for a line that never comes."""
+@pytest.mark.parametrize("further", [0, 20])
+def test_an_interrupt_ends_it_with_130_and_no_traceback(further: int) -> None:
+    """Though it waits for a line that never comes, or lines are coming in at that moment."""
+    command = [sys.executable, "-W", "error", *COMMAND[1:]]
     with subprocess.Popen(
-        COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as server:
         assert server.stdin is not None
         assert server.stdout is not None
@@ -56,9 +58,12 @@ def test_an_interrupt_ends_it_with_130_and_no_traceback() -> None:
         server.stdin.write(json.dumps(hello) + "\n")
         server.stdin.flush()
         assert json.loads(server.stdout.readline())["id"] == 1
+        ready = {"jsonrpc": "2.0", "method": "notifications/initialized"}
+        server.stdin.write((json.dumps(ready) + "\n") * further)
+        server.stdin.flush()
         server.send_signal(signal.SIGINT)
         assert server.wait(timeout=30) == 130
-        assert "Traceback" not in server.stderr.read()
+        assert server.stderr.read() == ""
 
 
 def test_the_end_of_stdin_ends_it() -> None:

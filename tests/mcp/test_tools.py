@@ -130,9 +130,10 @@ async def test_each_tool_says_what_it_does_and_each_argument_what_it_means(assis
         assert tool.description
         assert tool.annotations is not None
         assert tool.annotations.read_only_hint is (tool.name in READING)
+        assert tool.annotations.destructive_hint is not None
+        assert tool.annotations.idempotent_hint is not None
+        assert tool.input_schema["additionalProperties"] is False
         if tool.name in WRITING:
-            assert tool.annotations.destructive_hint is not None
-            assert tool.annotations.idempotent_hint is not None
             assert "idempotency_key" in tool.input_schema["properties"]
         assert all(each.get("description") for each in tool.input_schema.get("properties", {}).values())
 
@@ -149,6 +150,20 @@ async def test_a_list_comes_a_page_at_a_time(assistant: Assistant) -> None:
             break
         assert len(page["projects"]) == 10
     assert len(set(seen)) == len(seen) == page["total"] == 25
+
+
+@pytest.mark.parametrize("limit", [{}, {"limit": 10}, {"limit": 3}])
+async def test_a_cursor_goes_on_whatever_limit_is_given_with_it(
+    assistant: Assistant, limit: dict[str, int]
+) -> None:
+    """An assistant that passes the cursor alone goes on too; none gets more than it wants, or skips any."""
+    page = await assistant.call("projects_list", limit=5)
+    seen = [project["id"] for project in page["projects"]]
+    while page["cursor"] is not None:
+        page = await assistant.call("projects_list", cursor=page["cursor"], **limit)
+        assert len(page["projects"]) <= limit.get("limit", 20)
+        seen += [project["id"] for project in page["projects"]]
+    assert seen == [f"prj_{number:06}" for number in range(1, 26)]
 
 
 async def test_a_write_says_that_it_was_done(assistant: Assistant) -> None:
@@ -203,8 +218,10 @@ async def test_usage_is_a_span_of_days(assistant: Assistant) -> None:
     [
         ("projects_get", {"id": "prj_gone"}, "code: project_not_found"),
         ("projects_get", {"id": "../usage"}, "advice: Correct the argument"),
-        ("projects_list", {"limit": 101}, "less than or equal to 100"),
-        ("projects_list", {"cursor": "nonsense"}, "advice: Correct the argument"),
+        ("projects_list", {"limit": 101}, "message: limit: Input should be less than or equal to 100\n"),
+        ("projects_list", {"limit": 101}, "advice: Correct the argument"),
+        ("projects_list", {"state": "active"}, "message: state: Extra inputs are not permitted\n"),
+        ("projects_list", {"cursor": "nonsense"}, "message: `cursor` is not a checkpoint"),
         ("usage_get", {"start": "2026-03-02", "end": "2026-03-01"}, "swap them"),
         ("usage_get", {"start": "yesterday", "end": "today"}, "valid date"),
         ("projects_update", {"id": "prj_000001"}, "Nothing to update"),
