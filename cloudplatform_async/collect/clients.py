@@ -82,7 +82,8 @@ def credentials_of(name: str | None) -> dict[str, Any]:
         return {}
     suffix = re.sub(r"[^A-Z0-9]+", "_", name.upper())
     names = {"api_key": f"CLOUD_API_KEY_{suffix}", "access_token": f"CLOUD_ACCESS_TOKEN_{suffix}"}
-    found = {option: os.environ[variable] for option, variable in names.items() if os.environ.get(variable)}
+    values = {option: os.environ.get(variable, "") for option, variable in names.items()}
+    found = {option: value for option, value in values.items() if value.strip()}
     if not found:
         raise ConfigurationError(
             f"There are no credentials {name!r}: set {' or '.join(names.values())} in the environment of "

@@ -103,6 +103,18 @@ def test_a_profiles_key_goes_to_no_address_of_the_environment(
         assert (sandbox.served, other.served) == (0, 2)
 
 
+def test_what_is_told_of_an_env_file_with_address_and_key_is_what_is_used(
+    run: Run, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The environment's key does not go where only a file points, and so is not what is told."""
+    monkeypatch.delenv("CLOUD_API_BASE_URL")
+    monkeypatch.setenv("CLOUD_API_KEY", "cp_live_elsewhere")
+    file = tmp_path / "platform.env"
+    file.write_text(f"CLOUD_API_BASE_URL={sandbox.base_url}\nCLOUD_API_KEY={sandbox.api_key}\n")
+    code, out, _ = run("whoami", "--env-file", str(file), "-o", "json")
+    assert (code, json.loads(out)["api_key"]) == (0, f"from CLOUD_API_KEY of {file}")
+
+
 @pytest.mark.parametrize("secret", ["", "\n", "two words\n", "käse\n", "esc\x1b[0m\n"])
 def test_what_is_no_secret_is_not_stored(run: Run, monkeypatch: pytest.MonkeyPatch, secret: str) -> None:
     """One line that says what is wanted, and does not repeat it."""

@@ -128,6 +128,8 @@ def test_a_key_reaches_a_process_by_its_environment(
     monkeypatch.setattr(WorkerProcess, "send", seen)
     for name in ("CLOUD_API_KEY", "CLOUD_API_BASE_URL"):
         monkeypatch.delenv(name)
+    if source == "file":  # whose key goes with its address, and no other
+        monkeypatch.setenv("CLOUD_API_KEY", "cp_live_elsewhere")
     words = {
         "profile": ["--profile", "work"],
         "oauth": ["--profile", "granted"],

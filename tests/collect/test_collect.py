@@ -229,6 +229,17 @@ async def test_credentials_are_found_by_name(
     assert "CLOUD_API_KEY_TEAM_B" in failed["error"]
 
 
+async def test_a_blank_secret_of_a_name_is_none_and_not_that_of_another(
+    workspace: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Blank counts as absent: the shard fails, and is not collected as whoever else the environment knows."""
+    monkeypatch.setenv("CLOUD_API_KEY_TEAM_A", " ")
+    report = await collect(by_credentials(Shard(), ["team-a"]), ndjson(tmp_path))
+    (failed,) = report.to_dict()["failed"]
+    assert "CLOUD_API_KEY_TEAM_A" in failed["error"]
+    assert workspace.served == 0
+
+
 async def test_a_target_that_cannot_be_written_sends_nothing(workspace: Sandbox, tmp_path: Path) -> None:
     """It is refused before the work, not after it."""
     (tmp_path / "file").write_text("no folder")

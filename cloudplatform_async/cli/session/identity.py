@@ -47,6 +47,8 @@ def found_settings(connection: Connection) -> list[Found]:
     environment = {name: text for name, text in os.environ.items() if text.strip()}
     file = (names_in_file(connection.env_file) if connection.env_file else None) or {}
     found = [_address(connection, environment, file)]
+    if BASE_URL in file and BASE_URL not in environment and not connection.base_url:
+        environment = {}  # a credential of it does not go where only a file points
     for name, variable in CREDENTIALS.items():
         if variable in environment:
             found.append(
