@@ -4,7 +4,8 @@ import dataclasses
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Annotated, Any, NamedTuple, NewType, NotRequired, TypedDict
+from enum import Enum
+from typing import Annotated, Any, Generic, Literal, NamedTuple, NewType, NotRequired, TypedDict, TypeVar
 
 import msgspec
 import pytest
@@ -20,6 +21,7 @@ from tests.resources.wire import always
 
 AWARE = datetime(2026, 3, 17, 10, 22, 14, tzinfo=UTC)
 Moment = NewType("Moment", datetime)
+T = TypeVar("T")
 
 
 @dataclasses.dataclass
@@ -258,6 +260,34 @@ class Renamer(msgspec.Struct):
     inner: RenamedPrice
 
 
+class Mixed(Enum):
+    """Texts and numbers."""
+
+    A = "a"
+    ONE = 1
+
+
+@frozen
+class Price:
+    """A class that msgspec reads by itself."""
+
+    amount: Decimal
+
+
+@frozen
+class MaybePlain:
+    """A field of a plain class, or nothing."""
+
+    thing: Plain | None = None
+
+
+@frozen
+class Renaming(Generic[T]):
+    """A class that only the converter can read, round whatever it is."""
+
+    value: T = field(metadata={"wire": "value_of"})
+
+
 NO_MODELS = [
     Plain,
     Pydantic,
@@ -269,6 +299,17 @@ NO_MODELS = [
     object,
     complex,
     Project | Plain,
+    Plain | None,
+    MaybePlain,
+    Renaming[Mixed],
+    Renaming[dict[str, Mixed]],
+    Renaming[Decimal | str],
+    Renaming[Price | Project],
+    Renaming[list[Price | Project]],
+    Renaming[list[int] | list[str]],
+    Renaming[Price | dict[str, int]],
+    Renaming[Literal[b"x"]],
+    Renaming[Annotated[str, msgspec.Meta(ge=0)]],
 ]
 
 

@@ -6,7 +6,6 @@ It is loaded with the first client, and not with the package.
 from collections.abc import Callable
 from contextlib import suppress
 from decimal import Decimal
-from enum import Enum
 from functools import lru_cache, partial
 from types import GenericAlias
 from typing import Any, cast, get_args, get_origin, is_typeddict
@@ -23,6 +22,7 @@ from cloudplatform_async._protocol.decoding.kinds import (
     is_native,
     may_be_left_out,
     naive_place,
+    reachable,
     without_nulls,
 )
 from cloudplatform_async._protocol.decoding.native import UNDECODABLE, fault_of
@@ -34,7 +34,7 @@ _gen: Any = gen
 _typeddicts: Any = typeddicts
 _Hook = Callable[[Any, Any], Any]
 _Read = Callable[[bytes | Raw], Any]
-_PRIMITIVES = (str, int, float, bool, bytes, Enum)  # which cattrs alone would coerce
+_PRIMITIVES = (str, int, float, bool, bytes)  # which cattrs alone would coerce
 _NAIVE = "Expected `datetime` with a timezone component - at `$"  # in the words of msgspec
 
 _plain = msgspec.json.Decoder(float_hook=Decimal).decode  # a number keeps its digits until its type is known
@@ -84,6 +84,11 @@ def _structure_leaf(value: Any, kind: Any) -> Any:
     if isinstance(value, (Decimal, list, dict)):  # where digits may be that a float would lose
         return _native_reader(kind)(_encoded(value))
     return _aware(msgspec.convert(value, kind))
+
+
+def _leaf_hook(kind: Any) -> _Hook:
+    _native_reader(kind)  # refuses, before anything is sent, what msgspec has no way to read
+    return _structure_leaf
 
 
 def _checked(shape: Any, structure: _Hook, value: Any, kind: Any) -> Any:
@@ -185,7 +190,7 @@ def _make_converter() -> cattrs.Converter:
         converter.register_structure_hook(primitive, _structure_leaf)
     for applies, factory in _FACTORIES:
         converter.register_structure_hook_factory(applies, partial(factory, converter=converter))
-    converter.register_structure_hook_func(is_native, _structure_leaf)
+    converter.register_structure_hook_factory(is_native, _leaf_hook)
     converter.register_structure_hook_func(lambda kind: kind == EventData, _structure_event_data)
     converter.register_structure_hook_factory(
         lambda kind: kind is Event, partial(_event_hook, converter=converter)
@@ -201,6 +206,9 @@ def _structurer(kind: Any) -> Callable[[Any], Any]:
     """Prepare the way from plain JSON values to a type that msgspec alone cannot read."""
     try:
         hook = CONVERTER.get_structure_hook(kind)
+        for part in reachable(kind):  # cattrs looks for those of a union when it meets a value
+            if isinstance(part, type) and fields_of(part) == () and not is_native(part):
+                CONVERTER.get_structure_hook(part)
     except cattrs.StructureHandlerNotFoundError as error:
         raise TypeError(f"{kind} cannot be a model: {error}") from error
 
