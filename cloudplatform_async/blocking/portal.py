@@ -119,8 +119,10 @@ class Portal:
                 future.cancel()
 
     def __del__(self) -> None:
-        # One without a thread is a client that was never used, which says so itself.
-        if self._begun is not None and not self.is_closed and self._process == os.getpid():
+        # One without a thread is a client that was never used, which says so itself, as each one does where
+        # the interpreter ends: its threads stand still by then.
+        is_forgotten = self._begun is not None and not self.is_closed and not sys.is_finalizing()
+        if self._begun is not None and is_forgotten and self._process == os.getpid():
             loop, ending = self._begun
             with suppress(RuntimeError):  # it has ended by itself
                 loop.call_soon_threadsafe(ending.set_result, self._client.aclose)

@@ -98,11 +98,12 @@ class BlockingProjects(Resource[Projects]):
     ) -> Stream[CreateResult]:
         """Create many projects side by side; the arguments are those of ``AsyncClient.projects.create_many``.
 
-        The items are taken from their iterable in a thread, so that it may block, or use this client.
+        The items are taken from their iterable in a thread, so that it may block, or use this client; those
+        of a list or tuple are there already.
         """
         given: Any = items  # whatever comes: what is no iterable of mappings is refused as ever
-        is_list = isinstance(given, Iterable) and not isinstance(given, (str, Mapping))
-        taken = _Taken(iter(items)) if is_list else items
+        may_block = isinstance(given, Iterable) and not isinstance(given, (str, Mapping, list, tuple))
+        taken = _Taken(iter(items)) if may_block else items
         return Stream(self.portal, self.awaited.create_many(taken, concurrency=concurrency, **options))
 
 

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
 _TEMPORARY = ".tmp"
+_WRITER = "writer"  # the attribute of an object that says whose it is
 _TRIES = 8
 _PAUSE = 0.1  # seconds before the first repetition; each further one waits twice as long
 
@@ -171,16 +172,20 @@ class ObjectStoreCommit:
         """
         import obstore
         from obstore.exceptions import (
+            AlreadyExistsError,
             BaseError,
             NotSupportedError,
             PermissionDeniedError,
             UnauthenticatedError,
         )
+        from obstore.store import LocalStore
 
         last: BaseError | None = None
+        # A folder has no attributes; nor does it lose an answer.
+        note = {} if isinstance(self.store, LocalStore) else {_WRITER: uuid4().hex}
         for number in range(_TRIES):
             try:
-                obstore.put(self.store, key, data, mode="create")
+                obstore.put(self.store, key, data, mode="create", attributes=note)
                 return True
             except (NotImplementedError, NotSupportedError) as error:
                 raise _no_create() from error
@@ -191,11 +196,22 @@ class ObjectStoreCommit:
                 # also the 409 of two puts at one time, and the repetition of a put whose answer was lost.
                 if "501 Not Implemented" in str(error):
                     raise _no_create() from error
+                if not note and isinstance(error, AlreadyExistsError):
+                    return False
                 last = error
             with suppress(FileNotFoundError):
-                return self.read(key) == data
+                return self._is_ours(key, data, note)
             time.sleep(_PAUSE * 2**number)
         raise OSError(f"The object store did not take {key!r}: {type(last).__name__}.") from last
+
+    def _is_ours(self, key: str, data: bytes, note: Mapping[str, str]) -> bool:
+        """Look whose the object is; by its bytes in a store that keeps no attributes."""
+        import obstore
+
+        with _as_os_errors():
+            found = obstore.get(self.store, key)
+            writer = found.attributes.get(_WRITER)
+            return bytes(found.bytes()) == data if writer is None else writer == note.get(_WRITER)
 
     def read(self, key: str, start: int = 0, end: int | None = None) -> bytes:
         """Give the bytes of an object from ``start`` to before ``end``."""
@@ -272,25 +288,3 @@ def _as_os_errors() -> Generator[None]:
         yield
     except BaseError as error:
         raise OSError(f"The object store failed: {type(error).__name__}.") from error
-
-
-def commit_for(target: Any) -> Commit:
-    """Choose how objects are committed: a path is a folder, anything else a store of obstore."""
-    if isinstance(target, (str, os.PathLike)):
-        return LocalCommit(path_of(os.fspath(target)))
-    return ObjectStoreCommit(target)
-
-
-def path_of(path: str) -> Path:
-    """Give the path that a target is.
-
-    Raises:
-        ConfigurationError: For a URL, which would be a folder of that name.
-    """
-    scheme, separator, _ = path.partition("://")
-    if separator and scheme.isalnum():  # the rest may hold a secret
-        raise ConfigurationError(
-            f"A target is a path or a store, not a URL ({scheme}://…): make a store of it by "
-            "obstore.store.from_url(), with the extra `remote`."
-        )
-    return Path(path)

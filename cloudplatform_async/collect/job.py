@@ -16,7 +16,7 @@ from attrs import evolve
 from cloudplatform_async import ConfigurationError
 from cloudplatform_async.collect.engines.executors import MOST_LOSSES, Executor, local
 from cloudplatform_async.collect.report import Board, Progress, Report
-from cloudplatform_async.collect.shards import Shard
+from cloudplatform_async.collect.shards import Shard, Shards, listed
 from cloudplatform_async.collect.sinks import Sink
 from cloudplatform_async.collect.state import Standing
 from cloudplatform_async.collect.task import ShardProgress, ShardTask
@@ -25,7 +25,7 @@ _TERMINATED = 128 + signal.SIGTERM  # exit code of a program that a SIGTERM ende
 
 
 async def collect(
-    shards: Iterable[Shard],
+    shards: Shards,
     sink: Sink,
     executor: Executor | None = None,
     on_progress: Callable[[Progress], object] | None = None,
@@ -39,7 +39,7 @@ async def collect(
     chunks that are committed.
 
     Args:
-        shards: What to collect; those that are the same count once.
+        shards: What to collect, one or many; those that are the same count once.
         sink: Where to; for each job a target of its own.
         executor: Where the work is done; ``local()`` unless given.
         on_progress: Called in this event loop after each chunk, with how far the job is. What it
@@ -54,7 +54,7 @@ async def collect(
         >>> report = await collect([Shard()], ndjson("projects"))  # doctest: +SKIP
         >>> report.rows  # doctest: +SKIP
     """
-    named = {shard.key: shard for shard in shards}
+    named = {shard.key: shard for shard in listed(shards)}
     standings = await _survey(sink, named)
     board = _Observer(named, standings, on_progress)
     left = [shard for key, shard in named.items() if key not in standings or not standings[key].state.done]

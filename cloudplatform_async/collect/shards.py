@@ -23,6 +23,15 @@ def _check_resource(_: "Shard", __: "Attribute[Any]", resource: object) -> None:
         raise InvalidRequestError(f"`resource` must be one of {', '.join(RESOURCES)}, not {resource!r}.")
 
 
+def _as_dict(filters: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {} if filters is None else dict(filters)
+
+
+def _check_page_size(_: "Shard", __: "Attribute[Any]", size: object) -> None:
+    if size is not None and (not isinstance(size, int) or isinstance(size, bool) or size < 1):
+        raise InvalidRequestError(f"`page_size` must be a whole number from 1 up, not {size!r}.")
+
+
 def _check_filters(shard: "Shard", _: "Attribute[Any]", filters: Mapping[str, Any]) -> None:
     if filters and shard.resource in {"usage", "workflows"}:
         raise InvalidRequestError(f"{shard.resource.capitalize()} cannot be filtered.")
@@ -88,10 +97,8 @@ class Shard:
     """
 
     resource: str = field(default="projects", validator=_check_resource)
-    filters: Mapping[str, Any] = field(
-        factory=dict[str, Any], converter=dict, hash=False, validator=_check_filters
-    )
-    page_size: int | None = field(default=None, eq=False)
+    filters: Mapping[str, Any] = field(default=None, converter=_as_dict, hash=False, validator=_check_filters)
+    page_size: int | None = field(default=None, eq=False, validator=_check_page_size)
     credentials: str | None = None
     start: date | None = None
     end: date | None = field(default=None, validator=_check_span)
@@ -129,7 +136,7 @@ def by_filter(shards: Shards, name: str, values: Iterable[Any]) -> list[Shard]:
     """
     chosen = list(values)
     return [
-        evolve(shard, filters={**shard.filters, name: value}) for shard in _listed(shards) for value in chosen
+        evolve(shard, filters={**shard.filters, name: value}) for shard in listed(shards) for value in chosen
     ]
 
 
@@ -141,7 +148,7 @@ def by_credentials(shards: Shards, names: Iterable[str | None]) -> list[Shard]:
         ['team-a', 'team-b']
     """
     chosen = list(names)
-    return [evolve(shard, credentials=name) for shard in _listed(shards) for name in chosen]
+    return [evolve(shard, credentials=name) for shard in listed(shards) for name in chosen]
 
 
 def by_days(shards: Shards, days: int) -> list[Shard]:
@@ -152,7 +159,7 @@ def by_days(shards: Shards, days: int) -> list[Shard]:
         >>> [str(shard.end) for shard in by_days(year, 200)]
         ['2026-07-19', '2026-12-31']
     """
-    return list(chain.from_iterable(_spans(shard, days) for shard in _listed(shards)))
+    return list(chain.from_iterable(_spans(shard, days) for shard in listed(shards)))
 
 
 def by_created(shards: Shards, start: datetime, end: datetime, parts: int) -> list[Shard]:
@@ -180,7 +187,7 @@ def by_created(shards: Shards, start: datetime, end: datetime, parts: int) -> li
                 "created_before": following.isoformat(),
             },
         )
-        for shard in _listed(shards)
+        for shard in listed(shards)
         for first, following in pairwise(borders)
     ]
 
@@ -201,10 +208,11 @@ def by_pages(shards: Shards, pages: int, total: int, page_size: int = 100) -> li
     last = max(1, -(-total // page_size))
     ranges = [(first, first + pages - 1) for first in range(1, last + 1, pages)]
     ends = [*ranges[:-1], (ranges[-1][0], None)]
-    return [evolve(shard, page_size=page_size, pages=each) for shard in _listed(shards) for each in ends]
+    return [evolve(shard, page_size=page_size, pages=each) for shard in listed(shards) for each in ends]
 
 
-def _listed(shards: Shards) -> list[Shard]:
+def listed(shards: Shards) -> list[Shard]:
+    """Give shards as a list, also a single one."""
     return [shards] if isinstance(shards, Shard) else list(shards)
 
 

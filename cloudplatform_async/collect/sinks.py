@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import attrs
 
 from cloudplatform_async import ConfigurationError
-from cloudplatform_async.collect.commits import Commit, commit_for, path_of
+from cloudplatform_async.collect.commits import Commit, LocalCommit, ObjectStoreCommit
 from cloudplatform_async.collect.formats import CsvFormat, Format, NdjsonFormat, ParquetFormat, plain_values
 from cloudplatform_async.collect.state import ShardState, Standing, decode_state
 
@@ -194,7 +194,7 @@ def ndjson(target: Any, *, chunk_rows: int = CHUNK_ROWS) -> FileSink:
         >>> ndjson("out").chunk_rows
         10000
     """
-    return FileSink(commit_for(target), NdjsonFormat(), chunk_rows)
+    return FileSink(_commit_for(target), NdjsonFormat(), chunk_rows)
 
 
 def csv(target: Any, *, chunk_rows: int = CHUNK_ROWS) -> FileSink:
@@ -208,7 +208,7 @@ def csv(target: Any, *, chunk_rows: int = CHUNK_ROWS) -> FileSink:
         >>> csv("out", chunk_rows=1_000).chunk_rows
         1000
     """
-    return FileSink(commit_for(target), CsvFormat(), chunk_rows)
+    return FileSink(_commit_for(target), CsvFormat(), chunk_rows)
 
 
 def parquet(target: Any, *, chunk_rows: int = CHUNK_ROWS) -> FileSink:
@@ -222,7 +222,7 @@ def parquet(target: Any, *, chunk_rows: int = CHUNK_ROWS) -> FileSink:
         >>> parquet("out").chunk_rows
         10000
     """
-    return FileSink(commit_for(target), ParquetFormat(), chunk_rows)
+    return FileSink(_commit_for(target), ParquetFormat(), chunk_rows)
 
 
 def sqlite(target: Any, *, chunk_rows: int = CHUNK_ROWS) -> SqliteSink:
@@ -238,4 +238,26 @@ def sqlite(target: Any, *, chunk_rows: int = CHUNK_ROWS) -> SqliteSink:
     """
     if not isinstance(target, (str, os.PathLike)):
         raise ConfigurationError("sqlite() writes a file: give it a path.")
-    return SqliteSink(path_of(os.fspath(target)), chunk_rows)
+    return SqliteSink(_path_of(os.fspath(target)), chunk_rows)
+
+
+def _commit_for(target: Any) -> Commit:
+    """Choose how objects are committed: a path is a folder, anything else a store of obstore."""
+    if isinstance(target, (str, os.PathLike)):
+        return LocalCommit(_path_of(os.fspath(target)))
+    return ObjectStoreCommit(target)
+
+
+def _path_of(path: str) -> Path:
+    """Give the path that a target is.
+
+    Raises:
+        ConfigurationError: For a URL, which would be a folder of that name.
+    """
+    scheme, separator, _ = path.partition("://")
+    if separator and scheme.isalnum():  # the rest may hold a secret
+        raise ConfigurationError(
+            f"A target is a path or a store, not a URL ({scheme}://…): make a store of it by "
+            "obstore.store.from_url(), with the extra `remote`."
+        )
+    return Path(path)

@@ -250,6 +250,17 @@ def test_many_projects_are_created_from_an_iterable_that_uses_the_client_itself(
     assert [result.project.slug for result in results if result.project] == [f"made-{n}" for n in range(5)]
 
 
+def test_items_of_a_list_need_no_further_thread(sandbox: Sandbox) -> None:
+    """They are there already: nothing has to be waited for."""
+    items = [{"name": "Made", "slug": f"made-{number}"} for number in range(3)]
+    with Client(base_url=sandbox.base_url, api_key=sandbox.api_key) as client:
+        client.projects.list()
+        before = threading.active_count()
+        for result in client.projects.create_many(items):
+            assert result.project is not None
+            assert threading.active_count() == before
+
+
 def test_any_endpoint_and_any_list_can_be_reached(client: Client) -> None:
     """Under the same rules."""
     assert client.request("GET", "/projects/prj_000001").data["id"] == "prj_000001"
@@ -575,7 +586,7 @@ def test_a_client_that_was_never_used_is_told_how_to_close_it() -> None:
 
 
 @pytest.mark.slow
-def test_a_program_that_forgets_its_client_exits() -> None:
+def test_a_program_that_forgets_its_client_exits_with_one_warning() -> None:
     """No thread keeps the interpreter."""
     program = """
 from cloudplatform_async.blocking import Client
@@ -586,9 +597,14 @@ print(client.projects.get("prj_000001").id)
 sandbox.stop()
 """
     done = subprocess.run(
-        [sys.executable, "-c", program], check=False, capture_output=True, text=True, timeout=60
+        [sys.executable, "-W", "default", "-c", program],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert (done.returncode, done.stdout) == (0, "prj_000001\n")
+    assert done.stderr.count("was never closed; use `with` or close()") == 1
 
 
 def test_a_transport_of_the_users_own_serves_it_as_well() -> None:

@@ -173,6 +173,11 @@ async def test_progress_is_told_after_each_chunk(workspace: Sandbox, tmp_path: P
     assert told[-1].rows_per_second > 0
 
 
+async def test_one_shard_is_a_job_too(workspace: Sandbox, tmp_path: Path) -> None:
+    """As for the cuts, which take one or many."""
+    assert (await collect(Shard(), ndjson(tmp_path))).rows == 450
+
+
 async def test_usage_is_collected_by_windows(workspace: Sandbox, tmp_path: Path) -> None:
     """Each window once, in rows of the platform's own names."""
     year = Shard(resource="usage", start=date(2026, 1, 1), end=date(2026, 3, 1), step=timedelta(days=7))

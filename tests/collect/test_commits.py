@@ -6,7 +6,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import pytest
 
 from cloudplatform_async import ConfigurationError
 from cloudplatform_async.collect import LocalCommit, ObjectStoreCommit, csv, ndjson, parquet, sqlite
+from tests.collect.servers import s3_store
 
 
 def test_the_first_writer_wins(tmp_path: Path) -> None:
@@ -109,6 +110,26 @@ def test_an_object_store_has_one_winner_too() -> None:
     assert commit.read("a-1.txt", 1, 3) == b"in"
     assert commit.sizes("a") == {"a-1.txt": 4}
     assert commit.sizes("b") == {}
+
+
+@pytest.mark.parametrize("kind", ["MemoryStore", "LocalStore", pytest.param("S3", marks=pytest.mark.slow)])
+def test_of_many_writers_of_the_same_bytes_one_wins(kind: str, tmp_path: Path) -> None:
+    """It is the writer that counts: who lost is told so, though what it has to say is there."""
+    stores = pytest.importorskip("obstore.store")
+    made = {"MemoryStore": stores.MemoryStore, "LocalStore": lambda: stores.LocalStore(tmp_path)}
+    with s3_store() if kind == "S3" else nullcontext(made[kind]()) as store:
+        commit, barrier = ObjectStoreCommit(store), threading.Barrier(8)
+        commit.prepare()
+
+        def write(_: int) -> bool:
+            barrier.wait()
+            return commit.create("a.txt", b"ours")
+
+        with ThreadPoolExecutor(8) as pool:
+            won = list(pool.map(write, range(8)))
+        assert won.count(True) == 1
+        assert not commit.create("a.txt", b"ours")
+        assert commit.sizes() == {"a.txt": 4}
 
 
 Script = Callable[["Bucket", str, bytes], int | None]

@@ -167,6 +167,15 @@ def test_a_worker_ends_with_whoever_started_it(workspace: Sandbox, tmp_path: Pat
     assert psutil.wait_procs(children, timeout=10)[1] == []
 
 
+@pytest.mark.anyio
+async def test_what_cannot_travel_to_a_worker_is_refused_with_the_reason(workspace: Sandbox) -> None:
+    """Before a process is started, and as one error however many there were to be."""
+    store = pytest.importorskip("obstore.store").MemoryStore()
+    with pytest.raises(ConfigurationError, match=r"cannot be given its work: .*MemoryStore"):
+        await collect(by_filter(Shard(), "status", ["active", "archived"]), ndjson(store), local(processes=2))
+    assert workspace.served == 0
+
+
 def test_a_task_is_a_plain_value(tmp_path: Path) -> None:
     """It travels to any process, and has no secret in it."""
     task = ShardTask(

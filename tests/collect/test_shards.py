@@ -46,6 +46,9 @@ def test_other_values_have_another_key(other: Shard) -> None:
         {"start": date(2026, 1, 2)},
         {"step": timedelta(hours=1)},
         {"resource": "workflows", "filters": {"name": "a"}},
+        {"page_size": 0},
+        {"page_size": "10"},
+        {"page_size": True},
         {"pages": (1, 2)},
         {"pages": (0, 2), "page_size": 10},
         {"pages": (3, 2), "page_size": 10},
@@ -55,6 +58,11 @@ def test_values_that_make_no_shard_are_refused(given: dict[str, object]) -> None
     """At once, where they stand."""
     with pytest.raises(InvalidRequestError):
         Shard(**given)  # type: ignore[arg-type]
+
+
+def test_filters_may_be_left_out_by_name() -> None:
+    """As for a list."""
+    assert Shard(filters=None) == Shard()
 
 
 def test_cuts_can_be_cut_again() -> None:

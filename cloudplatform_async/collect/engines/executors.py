@@ -1,5 +1,6 @@
 """Where tasks run: the seam that every engine fits, and this machine behind it."""
 
+import pickle
 from collections import deque
 from collections.abc import Sequence
 from typing import Protocol
@@ -67,8 +68,10 @@ class LocalExecutor:
         """Run every task to its end.
 
         Raises:
-            ConfigurationError: Worker processes do not come up.
+            ConfigurationError: Worker processes do not come up, or what they need cannot be sent to them.
         """
+        if self.processes:
+            _see_that_it_travels(tasks)
         async with anyio.create_task_group() as group:
             if self.processes:
                 queue = _Queue(tasks)
@@ -78,6 +81,14 @@ class LocalExecutor:
                 pending = deque(tasks)
                 for _ in range(min(self.concurrency, len(tasks))):
                     group.start_soon(_run_here, pending, observer)
+
+
+def _see_that_it_travels(tasks: Sequence[ShardTask]) -> None:
+    """Pickle the first: all of them have the same target and options."""
+    try:
+        pickle.dumps(tasks[:1])
+    except (TypeError, AttributeError, pickle.PicklingError) as error:
+        raise ConfigurationError(f"A worker process cannot be given its work: {error}") from error
 
 
 class _Queue:
