@@ -98,22 +98,30 @@ def rate_limit_of(headers: Mapping[str, str], now: float) -> RateLimit | None:
         said = headers.get(prefix + "remaining")
         if said is None:
             continue
-        remaining = _first(said)
-        if remaining is not None and (found is None or remaining < found.remaining):
-            limit = _first(headers.get(prefix + "limit", ""))
-            reset = _reset(headers.get(prefix + "reset", ""), headers, now)
+        remaining, limit = _first(said), _first(headers.get(prefix + "limit", ""))
+        reset = _reset(headers.get(prefix + "reset", ""), headers, now)
+        if remaining is not None and (
+            found is None or (remaining, -(reset or 0.0)) < (found.remaining, -(found.reset or 0.0))
+        ):
             found = RateLimit(limit=int(limit) if limit else None, remaining=int(remaining), reset=reset)
     return found
 
 
 def exhausted_for(headers: Mapping[str, str], now: float) -> float | None:
-    """Read for how many seconds a limit is used up; 0 where it is not said, ``None`` where it is not."""
+    """Read from a 429 for how many seconds a limit is used up: a reset may stand there alone.
+
+    Returns:
+        0 where the time is not said, ``None`` where no limit is used up.
+    """
     found = rate_limit_of(headers, now)
-    return None if found is None or found.remaining else found.reset or 0.0
+    if found is None:
+        resets = (_reset(headers.get(prefix + "reset", ""), headers, now) for prefix in _PREFIXES)
+        return max((reset for reset in resets if reset is not None), default=None)
+    return None if found.remaining else found.reset or 0.0
 
 
 def _reset(text: str, headers: Mapping[str, str], now: float) -> float | None:
-    number = _amount(text.strip(_BLANKS))
+    number = _first(text)
     if number is None:
         return _wait(text, headers, now)
     if number < _EPOCH_LIKE:

@@ -12,6 +12,7 @@ from cloudplatform_async._protocol.rate_limits import exhausted_for, rate_limit_
 from cloudplatform_async.responses import RateLimit
 
 NOW = datetime(2026, 11, 6, 8, 49, 37, tzinfo=UTC)
+DATE = format_datetime(NOW, usegmt=True)
 LATER = {  # 23 s after NOW in the three forms of RFC 9110 §5.6.7
     "IMF-fixdate": "Fri, 06 Nov 2026 08:50:00 GMT",
     "RFC 850": "Friday, 06-Nov-26 08:50:00 GMT",
@@ -217,14 +218,18 @@ def test_of_several_the_longest_counts(values: list[int]) -> None:
         ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "1000000001"}, 0.0),
         ({"ratelimit-remaining": "3", "x-ratelimit-remaining": "0", "x-ratelimit-reset": "4"}, 4.0),
         ({"ratelimit-remaining": "0", "ratelimit-reset": "1", "x-ratelimit-remaining": "0"}, 1.0),
+        ({"ratelimit-remaining": "0", "x-ratelimit-remaining": "0", "x-ratelimit-reset": "2"}, 2.0),
+        ({"ratelimit-remaining": "0", "ratelimit-reset": "3, 3"}, 3.0),
+        ({"ratelimit-remaining": "0, 0", "ratelimit-reset": "3;w=60"}, 3.0),
+        ({"ratelimit-remaining": "0", "ratelimit-reset": DATE}, 0.0),
+        ({"x-ratelimit-reset": "3"}, 3.0),
+        ({"x-ratelimit-limit": "9", "x-ratelimit-reset": f"{NOW.timestamp() + 9:.0f}"}, 9.0),
+        ({"x-ratelimit-limit": "9", "x-ratelimit-reset": "soon"}, None),
     ],
 )
 def test_an_exhausted_limit_says_for_how_long(headers: dict[str, str], seconds: float | None) -> None:
     """Both spellings count, and a reset that is a moment since the epoch too."""
     assert exhausted_for(headers, NOW.timestamp()) == seconds
-
-
-DATE = format_datetime(NOW, usegmt=True)
 
 
 @pytest.mark.parametrize(
