@@ -158,8 +158,15 @@ def _segment(segment: object) -> str:
             f"{segment!r} is not an id; pass the `id` of an object that the platform gave."
         )
     if "/" in segment or "\\" in segment or re.search(_CONTROL, segment):
-        raise InvalidRequestError(f"The id {segment!r} has a slash or a control character; ids have none.")
+        raise InvalidRequestError(
+            f"The id {_without_userinfo(segment)!r} has a slash or a control character; ids have none."
+        )
     return quoted(segment)
+
+
+def _without_userinfo(text: str) -> str:
+    """Show a URL that was passed by mistake without its user name and password (API contract §1)."""
+    return re.sub(r"([/\\]{2}).*@", r"\1***@", text, flags=re.DOTALL)
 
 
 def quoted(text: str, safe: str = _UNRESERVED) -> str:
@@ -185,9 +192,10 @@ def checked_path(path: object) -> str:
     """
     if not isinstance(path, str) or not path.strip("/"):
         raise InvalidRequestError("`path` must be a path below the base URL, such as '/projects'.")
+    named = _without_userinfo(path)
     if re.search(r"[\\?#]|://", path) or re.search(_CONTROL, path) or re.search(_STRAY_PERCENT, path):
         raise InvalidRequestError(
-            f"The path {path!r} has a character that is not a path's own; pass queries as `params=`, and "
+            f"The path {named!r} has a character that is not a path's own; pass queries as `params=`, and "
             "percent-encode the rest."
         )
     segments = path.removeprefix("/").split("/")
@@ -195,7 +203,7 @@ def checked_path(path: object) -> str:
         plain = unquote(segment)
         if plain in {"", ".", ".."} or re.search(r"[/\\]", plain) or re.search(_CONTROL, plain):
             raise InvalidRequestError(
-                f"The path {path!r} has an empty or dot segment, or an encoded slash or control character."
+                f"The path {named!r} has an empty or dot segment, or an encoded slash or control character."
             )
     return "".join(f"/{quoted(segment, _PATH_SAFE)}" for segment in segments)
 

@@ -216,6 +216,18 @@ def test_a_path_that_could_lead_elsewhere_is_refused(path: Any) -> None:
         checked_path(path)
 
 
+@pytest.mark.parametrize(
+    "url", ["https://me:hunter2@a.example/x", "//hunter2@a.example", r"\\me:hunter2@a", "a://b@hunter2@c\n/d"]
+)
+def test_a_url_in_place_of_a_path_or_an_id_is_refused_and_its_userinfo_not_shown(url: str) -> None:
+    """API contract §1: userinfo stands in no message."""
+    for refuse in (checked_path, path_of):
+        with pytest.raises(InvalidRequestError) as caught:
+            refuse(url)
+        assert "hunter2" not in str(caught.value)
+        assert "***@" in str(caught.value)
+
+
 @given(texts | st.lists(texts).map("/".join))
 def test_no_path_changes_where_a_request_goes(path: str) -> None:
     """Scheme, host and version are those of the base URL, and as many segments arrive as were written."""
