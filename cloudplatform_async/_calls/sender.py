@@ -164,7 +164,7 @@ class Sender(Struct, eq=False, kw_only=True):
         What has to wait at the gate or for credentials lets go of the connection meanwhile: others may
         need it, the token's own request first of all.
         """
-        gate, scope = self.state.gate, progress.call.scope
+        gate, scope, slot = self.state.gate, progress.call.scope, self.authentication.slot
         credentials: RawHeaders | None = None
         while True:
             if progress.watch is not None:
@@ -180,6 +180,9 @@ class Sender(Struct, eq=False, kw_only=True):
                     if credentials is None:
                         credentials = self.authentication.headers_now(scope)
                     if credentials is not None:
+                        if slot is not None and slot.news is not None:
+                            seconds, slot.news = slot.news, None
+                            self._watch(progress).token_refreshed(progress.attempts, seconds)
                         outcome = await self._exchanged(progress, lease, credentials)
                         break
             finally:
@@ -191,10 +194,6 @@ class Sender(Struct, eq=False, kw_only=True):
             if await gate.enter(progress):  # they may have changed meanwhile
                 progress.enter("token")
                 credentials = await self.authentication.headers(scope)
-        slot = self.authentication.slot
-        if slot is not None and slot.news is not None:
-            seconds, slot.news = slot.news, None
-            self._watch(progress).token_refreshed(progress.attempts, seconds)
         if isinstance(outcome, Answer):
             return outcome
         return await self._renewed(progress, outcome, credentials)

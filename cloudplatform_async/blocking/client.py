@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from os import PathLike
 from types import TracebackType
-from typing import Any, NoReturn, Self, TypeVar, Unpack, overload
+from typing import Any, NoReturn, Self, TypeVar, Unpack, cast, overload
 
 import httpx
 
@@ -62,10 +62,11 @@ class Client:
         ...         print(project.name)
     """
 
-    projects: BlockingProjects
-    usage: BlockingUsage
-    workflows: BlockingWorkflows
-    events: BlockingEvents
+    # On the class their classes, so that mocks with a specification know their methods.
+    projects: BlockingProjects = cast("BlockingProjects", BlockingProjects)
+    usage: BlockingUsage = cast("BlockingUsage", BlockingUsage)
+    workflows: BlockingWorkflows = cast("BlockingWorkflows", BlockingWorkflows)
+    events: BlockingEvents = cast("BlockingEvents", BlockingEvents)
 
     def __init__(
         self,
@@ -115,7 +116,7 @@ class Client:
         *,
         timeout: Timeouts | float | None = None,
         retries: RetryPolicy | int | None = None,
-        access_token: TokenSource | None = None,
+        access_token: TokenSource | Omit | None = None,
         api_key: KeySource | Omit | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Self:

@@ -1,6 +1,7 @@
 """Hands each event to the log and to the observers that have a method for it."""
 
 from collections.abc import Callable, Iterable
+from inspect import iscoroutinefunction
 from typing import Any
 
 from cloudplatform_async._protocol.encoding import OWN_HEADERS, checked_headers
@@ -43,7 +44,7 @@ class Dispatch:
         observers: Objects with any subset of the methods of ``Observer``.
 
     Raises:
-        ConfigurationError: For one that has none of them, and for one that is not in a list.
+        ConfigurationError: For one that has none of them, or an async one, or is not in a list.
     """
 
     __slots__ = ("_failed", "followers", "handlers")
@@ -64,6 +65,12 @@ class Dispatch:
                     f"observers: {kind} has no method of an Observer, such as call_finished."
                 )
             for event in found:
+                if iscoroutinefunction(getattr(observer, event.handler)):
+                    kind = type(observer).__name__
+                    raise ConfigurationError(
+                        f"observers: {kind}.{event.handler} is async, and nobody would await it; make it a "
+                        "plain function."
+                    )
                 self.handlers.setdefault(event, []).append((observer, getattr(observer, event.handler)))
             if not _OF_EVERY_CALL.isdisjoint(found):
                 enabled = getattr(observer, "enabled", None)

@@ -128,7 +128,7 @@ class TokenRefreshed(CallEvent, frozen=True, kw_only=True):
     """The call waited for another access token, and has it.
 
     Attributes:
-        attempt: The latest one.
+        attempt: The latest one; the next is sent with the new token.
         elapsed: Seconds that it waited.
     """
 

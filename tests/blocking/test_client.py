@@ -16,6 +16,7 @@ from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NoReturn
+from unittest.mock import create_autospec
 
 import httpx
 import pytest
@@ -90,7 +91,8 @@ def test_type_checkers_are_asked_about_each_method() -> None:
     of = {"client.": Client, "client.projects.": BlockingProjects, "client.usage.": BlockingUsage}
     of |= {"client.workflows.": BlockingWorkflows, "client.events.": BlockingEvents}
     for prefix, kind in of.items():
-        methods = [name for name in vars(kind) if not name.startswith("_")]
+        found = vars(kind).items()
+        methods = [name for name, it in found if not name.startswith("_") and not isinstance(it, type)]
         assert [name for name in methods if f"assert_type({prefix}{name}(" not in pinned] == []
 
 
@@ -98,6 +100,26 @@ def test_type_checkers_are_asked_about_each_method() -> None:
 def test_the_client_has_the_same_parameters(name: str) -> None:
     """And the same defaults."""
     assert parameters(getattr(Client, name)) == parameters(getattr(AsyncClient, name))
+
+
+def test_the_options_of_a_view_are_the_same_to_type_checkers_too() -> None:
+    """As those that `OMIT` leaves out."""
+    blocking, awaited = (inspect.signature(kind.with_options).parameters for kind in (Client, AsyncClient))
+    for name in set(awaited) - {"self"}:
+        assert blocking[name].annotation == awaited[name].annotation, name
+
+
+@pytest.mark.parametrize("instance", [True, False])
+def test_mocks_with_a_specification_know_its_resources(instance: bool) -> None:
+    """As those of the awaited client."""
+    mock: Any = create_autospec(Client, instance=instance)
+    made = mock if instance else mock.return_value
+    made.projects.get.return_value = "answer"
+    assert made.projects.get("prj_01") == "answer"
+    with pytest.raises(TypeError):
+        made.projects.get()
+    with pytest.raises(AttributeError):
+        made.projects.gett("prj_01")
 
 
 @pytest.mark.parametrize(

@@ -315,6 +315,20 @@ def test_an_observer_without_a_method_is_a_mistake() -> None:
         AsyncClient(api_key="key", observers=[object()])
 
 
+def test_an_observer_whose_method_is_async_is_a_mistake() -> None:
+    """Nobody would await it, so that it would never run."""
+
+    class Later:
+        def call_started(self, event: object) -> None:
+            """As it should be."""
+
+        async def call_finished(self, event: object) -> None:
+            """Never run."""
+
+    with pytest.raises(ConfigurationError, match=r"Later\.call_finished is async"):
+        AsyncClient(api_key="key", observers=[Later()])
+
+
 def test_one_observer_is_given_in_a_list() -> None:
     """The message says so; ``None`` is none."""
     one: Any = Recorder()
@@ -340,6 +354,33 @@ async def test_a_refresh_is_told_once_however_many_wait(sandbox: Sandbox, record
             tasks.start_soon(client.projects.list)
     assert recorder.kinds.count("TokenRefreshed") == 1
     assert isinstance(recorder.last(TokenRefreshed), TokenRefreshed)
+
+
+async def test_a_refresh_is_told_before_the_attempt_that_it_is_for(
+    sandbox: Sandbox, recorder: Recorder
+) -> None:
+    """So that it is told by the call that waited for it, though its answer never comes."""
+    token = OAuthClientCredentials(sandbox.token_url, sandbox.client_id, sandbox.client_secret)
+    async with AsyncClient(
+        base_url=sandbox.base_url, access_token=token, transport=sandbox.transport(), observers=[recorder]
+    ) as client:
+        await client.projects.list()
+        sandbox.faults.add(status=401, times=1)
+        await client.projects.list()
+    told: list[Any] = [event for event in recorder.events if not isinstance(event, CallFinished)]
+    assert [(type(event).__name__, event.attempt) for event in told] == [
+        ("CallStarted", 0),
+        ("TokenRefreshed", 0),
+        ("AttemptStarted", 1),
+        ("AttemptFinished", 1),
+        ("CallStarted", 0),
+        ("AttemptStarted", 1),
+        ("AttemptFinished", 1),
+        ("RetryScheduled", 1),
+        ("TokenRefreshed", 1),
+        ("AttemptStarted", 2),
+        ("AttemptFinished", 2),
+    ]
 
 
 async def test_a_deprecated_endpoint_is_told_once(recorder: Recorder) -> None:
