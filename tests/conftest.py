@@ -12,6 +12,7 @@ from hypothesis import settings
 from cloudplatform_async import AsyncClient
 from cloudplatform_async._runtime.clock import CLOCK
 from tests.blocking.awaited import awaited_client
+from tests.connections.servers import HttpxTransport
 
 TESTS = Path(__file__).parent
 
@@ -19,10 +20,13 @@ settings.register_profile("quick", max_examples=20, deadline=None)
 settings.register_profile("whole", max_examples=60, deadline=None)
 settings.register_profile("thorough", max_examples=20_000, deadline=None)
 
-EVERY_ROW_ON_BOTH_LOOPS = {"connections", "runtime"}
+EVERY_ROW_ON_BOTH_LOOPS = {"runtime"}
 """Rooms whose subject is what the event loops do differently."""
-ON_ONE_LOOP = {"cli", "collect", "examples", "mcp", "sandbox", "security", "webhooks"}
+ON_ONE_LOOP = {"cli", "collect", "examples", "mcp", "observability", "sandbox", "security", "webhooks"}
 """Rooms whose tests hardly depend on the event loop."""
+
+OTHER_WAYS = ("trio", "blocking", HttpxTransport)
+"""What differs from the usual way, which is the awaited client on asyncio over connections of its own."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -32,24 +36,27 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run each row of a table on asyncio; in the quick tier one on trio, and one over the blocking client."""
+    """Run each row of a table the usual way; in the quick tier one of each test in each of the others."""
     seen: set[tuple[str, object]] = set()
     for item in items:
         if not isinstance(item, pytest.Function) or (way := _other_way(item)) is None:
             continue
         room = item.path.relative_to(TESTS).parts[0]
         test = item.nodeid.partition("[")[0]
-        if room in ON_ONE_LOOP or ((test, way) in seen and room not in EVERY_ROW_ON_BOTH_LOOPS):
+        if (room in ON_ONE_LOOP and way is not HttpxTransport) or (
+            (test, way) in seen and room not in EVERY_ROW_ON_BOTH_LOOPS
+        ):
             item.add_marker(pytest.mark.slow)
         seen.add((test, way))
 
 
-def _other_way(item: pytest.Function) -> str | None:
-    """Give what a test runs on, if it is not the awaited client on asyncio."""
+def _other_way(item: pytest.Function) -> object:
+    """Give what a test runs on, if it is not the awaited client with connections of its own on asyncio."""
     if TESTS not in item.path.parents or not hasattr(item, "callspec"):
         return None
-    found = {item.callspec.params.get("anyio_backend"), item.callspec.params.get("client_class")}
-    return next((way for way in ("trio", "blocking") if way in found), None)
+    params = item.callspec.params
+    found = [params.get(name) for name in ("anyio_backend", "client_class", "transport_class")]
+    return next((way for way in OTHER_WAYS if way in found), None)
 
 
 @pytest.fixture(params=["asyncio", "trio"])

@@ -10,3 +10,7 @@ def slow(*rows: Any) -> list[Any]:
     return [
         pytest.param(*(row if isinstance(row, tuple) else (row,)), marks=pytest.mark.slow) for row in rows
     ]
+
+
+quick_on_asyncio = pytest.mark.parametrize("anyio_backend", ["asyncio", *slow("trio")])
+"""For a test that takes long: on trio in the whole suite alone."""

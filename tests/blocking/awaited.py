@@ -25,6 +25,7 @@ from cloudplatform_async.blocking.client import (
     BlockingUsage,
     BlockingWorkflows,
 )
+from tests.tiers import slow
 
 over_both_clients = pytest.mark.parametrize(
     ("anyio_backend", "client_class"),
@@ -33,6 +34,13 @@ over_both_clients = pytest.mark.parametrize(
     indirect=True,
 )
 """Runs a test with the awaited client on each event loop, and with the blocking one."""
+awaited_when_quick = pytest.mark.parametrize(
+    ("anyio_backend", "client_class"),
+    [("asyncio", "awaited"), *slow(("trio", "awaited"), ("asyncio", "blocking"))],
+    ids=["asyncio", "trio", "blocking"],
+    indirect=True,
+)
+"""The same for a test that takes long: only the first of these in the quick tier."""
 
 _END: Any = object()
 

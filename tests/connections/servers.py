@@ -22,6 +22,7 @@ import trustme
 from cloudplatform_async._connections.messages import Origin, Request
 from cloudplatform_async._connections.transport import PooledTransport
 from cloudplatform_async.settings import Timeouts
+from tests.tiers import slow
 
 Transport = PooledTransport
 Behaviour = Callable[["Peer", bytes], None]
@@ -45,6 +46,12 @@ everywhere = pytest.mark.parametrize(
     ids=["native", "httpx-asyncio", "httpx-trio"],
 )
 """Runs a test on each kind of connection and each event loop that it supports."""
+natively_when_quick = pytest.mark.parametrize(
+    ("anyio_backend", "transport_class"),
+    [("asyncio", PooledTransport), *slow(("asyncio", HttpxTransport), ("trio", PooledTransport))],
+    ids=["native", "httpx-asyncio", "httpx-trio"],
+)
+"""The same for a test that takes long: httpx's connections in the whole suite alone."""
 
 
 class Peer(asyncio.Protocol):
