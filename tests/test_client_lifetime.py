@@ -23,6 +23,7 @@ from cloudplatform_async import (
     RetryPolicy,
 )
 from cloudplatform_async.sandbox import Sandbox
+from cloudplatform_async.testing import no_waiting
 from tests.resources.listing import Gate, Listing, client_of, names, settle
 from tests.resources.wire import Wire, always
 
@@ -220,10 +221,11 @@ async def test_statistics_count_what_was_done() -> None:
     wire = Wire(lambda _: next(replies))
     async with client_of(wire, retries=RetryPolicy(base=0)) as client:
         assert client.statistics().connections is None
-        await client.projects.create(name="a", slug="a")
-        await client.projects.get("a")
-        with pytest.raises(NotFoundError):
-            await client.with_options().projects.get("b")
+        with no_waiting():
+            await client.projects.create(name="a", slug="a")
+            await client.projects.get("a")
+            with pytest.raises(NotFoundError):
+                await client.with_options().projects.get("b")
         found = client.statistics()
     assert (found.attempts, found.retries, found.throttled, found.replayed) == (5, 2, 1, 1)
     assert (found.in_flight, found.waiting) == (0, None)

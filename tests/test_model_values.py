@@ -226,6 +226,7 @@ def test_pydantic_refuses_what_is_no_model(wrong: object) -> None:
         TypeAdapter(Usage).validate_python(wrong)
 
 
+@pytest.mark.slow
 def test_pydantic_is_never_imported_for_it() -> None:
     """Who does not use it does not need it."""
     code = """if True:

@@ -41,6 +41,7 @@ from cloudplatform_async.blocking.resources import (
     BlockingWorkflows,
 )
 from cloudplatform_async.sandbox import Sandbox
+from cloudplatform_async.testing import no_waiting
 from tests.resources.listing import Gate, Listing, names, turns
 
 THREAD = "cloudplatform blocking client"
@@ -236,7 +237,8 @@ def test_an_error_in_a_list_carries_the_checkpoint(client: Client, sandbox: Sand
 def test_a_write_whose_answer_is_lost_is_done_once(client: Client, sandbox: Sandbox) -> None:
     """Retries and keys are the awaited client's own."""
     sandbox.faults.add(kind="lost_answer", times=1)
-    client.projects.create(name="Search", slug="search-once")
+    with no_waiting():
+        client.projects.create(name="Search", slug="search-once")
     assert len(client.projects.iter_all(slug="search-once").collect()) == 1
     assert client.statistics().retries == 1
 
@@ -253,7 +255,8 @@ def test_usage_workflows_and_events_speak_too(client: Client) -> None:
     assert client.usage.get(date(2026, 3, 1), date(2026, 3, 2)).start == date(2026, 3, 1)
     assert len(client.usage.iter_windows(date(2026, 3, 1), date(2026, 3, 5)).collect()) == 5
     run = client.workflows.trigger("wfl_build", inputs={"sandbox": {"seconds": 0}})
-    assert client.workflows.wait(run, timeout=10).status == "succeeded"
+    with no_waiting():
+        assert client.workflows.wait(run, timeout=10).status == "succeeded"
     event = client.events.iter_all(type="workflow.run.succeeded").first()
     assert event is not None
     with client.events.tail(after=event.id, poll_interval=0.01) as tail:

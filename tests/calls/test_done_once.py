@@ -8,7 +8,7 @@ import pytest
 from cloudplatform_async import AsyncClient, CloudPlatformError, RetryPolicy
 from cloudplatform_async.sandbox import Sandbox
 from cloudplatform_async.testing import no_waiting
-from tests.blocking.awaited import over_both_clients
+from tests.blocking.awaited import awaited_when_quick, over_both_clients
 from tests.tiers import slow
 
 pytestmark = pytest.mark.anyio
@@ -50,7 +50,7 @@ async def ids_by_slug(client: AsyncClient) -> dict[str, str]:
     return {str(project.slug): project.id for project in projects}
 
 
-@over_both_clients
+@awaited_when_quick
 @pytest.mark.parametrize("seed", [1, *slow(2, 3)])
 async def test_heavy_loss_with_patience_ends_in_exactly_as_many_projects(
     seed: int, client_class: type[AsyncClient]
@@ -67,7 +67,7 @@ async def test_heavy_loss_with_patience_ends_in_exactly_as_many_projects(
             assert client.statistics().replayed > 0
 
 
-@over_both_clients
+@awaited_when_quick
 async def test_an_error_under_loss_tells_the_truth_and_its_key_finishes_the_work(
     client_class: type[AsyncClient],
 ) -> None:

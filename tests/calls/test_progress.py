@@ -13,6 +13,7 @@ from cloudplatform_async._protocol.budget import CAPACITY, RetryBudget
 from cloudplatform_async._protocol.calls import Call
 from cloudplatform_async._protocol.retries import Failure
 from cloudplatform_async._runtime.clock import Clock
+from tests.tiers import quick_on_asyncio
 
 pytestmark = pytest.mark.anyio
 
@@ -62,6 +63,7 @@ async def test_backoff_doubles_up_to_its_cap() -> None:
     assert waits == [0.5, 1.0, 2.0, 4.0, 8.0, 8.0]
 
 
+@quick_on_asyncio
 async def test_the_draws_of_the_jitter_are_uniform() -> None:
     """10,000 first waits: each tenth of the range gets its tenth, give or take six deviations."""
     deciles = [0] * 10

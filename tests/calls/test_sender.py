@@ -24,7 +24,7 @@ from cloudplatform_async import (
 )
 from cloudplatform_async._protocol.budget import CAPACITY
 from cloudplatform_async.testing import no_waiting
-from tests.blocking.awaited import over_both_clients
+from tests.blocking.awaited import awaited_when_quick, over_both_clients
 from tests.calls.scripted import (
     Scripted,
     Step,
@@ -360,7 +360,7 @@ async def test_a_policy_without_budget_retries_in_an_outage(client_class: type[A
     assert len(transport.requests) == 4
 
 
-@over_both_clients
+@awaited_when_quick
 async def test_an_outage_adds_at_most_15_percent(client_class: type[AsyncClient]) -> None:
     """1,000 gets while everything answers 503."""
     transport = Scripted(refuse(503))

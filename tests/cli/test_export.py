@@ -39,7 +39,7 @@ def ids_in(file: Path) -> list[str]:
     return [row[0] for row in rows]
 
 
-@pytest.fixture(params=["ndjson", "parquet", *slow("csv", "sqlite")])
+@pytest.fixture(params=["ndjson", *slow("csv", "parquet", "sqlite")])
 def file(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """A target of each format."""
     return tmp_path / "out" / f"projects.{request.param}"
@@ -106,8 +106,7 @@ def test_a_finished_export_is_not_fetched_again(run: Run, sandbox: Sandbox, file
     [
         ["/projects/", "-f", "status=active"],
         ["projects", "--columns", "id"],
-        ["projects", "--page-size", "9"],
-        ["usage", "--from", "2026-03-01", "--to", "2026-03-02"],
+        *slow(["projects", "--page-size", "9"], ["usage", "--from", "2026-03-01", "--to", "2026-03-02"]),
     ],
 )
 def test_the_file_of_another_list_is_refused(

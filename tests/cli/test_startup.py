@@ -29,6 +29,7 @@ def running(*words: str) -> str:
     return f"from cloudplatform_async.cli.__main__ import main\nmain({list(words)!r})"
 
 
+@pytest.mark.slow
 def test_help_loads_no_command_and_no_client() -> None:
     """The names and summaries of the commands are known without them."""
     found = loaded(running("--help"))

@@ -41,7 +41,7 @@ SILENT = {
     "export": ["export", "projects", "x.csv"],
 }
 EVERY = {**COMMANDS, **SILENT}
-OF_EACH_KIND = {"projects list", "projects create", "api", "export"}
+OF_EACH_KIND = {"projects list", "projects create", "export"}
 
 
 def each_of(table: dict[str, list[str]]) -> pytest.MarkDecorator:

@@ -31,7 +31,7 @@ def test_a_triggered_run_is_shown_and_there(run: Run, sandbox: Sandbox) -> None:
     assert json.loads(run("workflows", "run", "wfl_build", made["id"], "-o", "json")[1])["id"] == made["id"]
 
 
-def test_waiting_shows_the_run_at_its_end(run: Run, sandbox: Sandbox) -> None:
+def test_waiting_shows_the_run_at_its_end(run: Run, sandbox: Sandbox, no_waiting: None) -> None:
     """With what it has made."""
     given = inputs(seconds=0, result="succeeded", outputs={"artifact": "a.tar"})
     code, out, _ = run("workflows", "trigger", "wfl_build", "--inputs", given, "--wait", "-o", "json")
@@ -39,7 +39,7 @@ def test_waiting_shows_the_run_at_its_end(run: Run, sandbox: Sandbox) -> None:
     assert (code, ended["status"], ended["outputs"]) == (0, "succeeded", {"artifact": "a.tar"})
 
 
-def test_a_run_that_fails_is_shown_and_is_exit_10(run: Run, sandbox: Sandbox) -> None:
+def test_a_run_that_fails_is_shown_and_is_exit_10(run: Run, sandbox: Sandbox, no_waiting: None) -> None:
     """The line says why."""
     given = inputs(seconds=0, result="failed", error={"code": "tests_failed", "message": "2 of 9"})
     code, out, err = run("workflows", "trigger", "wfl_build", "--inputs", given, "--wait", "-o", "json")

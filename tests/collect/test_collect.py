@@ -35,6 +35,7 @@ from cloudplatform_async.collect.engines.executors import Observer
 from cloudplatform_async.collect.sinks import FileSink
 from cloudplatform_async.collect.state import ShardState
 from cloudplatform_async.sandbox import Sandbox
+from cloudplatform_async.testing import no_waiting
 from tests.collect.targets import bytes_of, ids_of, project_ids, rows_of
 from tests.tiers import slow
 
@@ -149,7 +150,8 @@ async def test_retries_and_refusals_are_counted(workspace: Sandbox, tmp_path: Pa
     """What the job cost the platform stands in its report."""
     workspace.faults.add(status=503, times=2)
     workspace.faults.add(status=429, headers={"Retry-After": "0.01"}, times=1)
-    report = await collect([Shard()], ndjson(tmp_path), retries=SOON)
+    with no_waiting():
+        report = await collect([Shard()], ndjson(tmp_path), retries=SOON)
     assert (report.retries, report.throttled) == (3, 1)
 
 

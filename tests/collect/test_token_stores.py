@@ -23,6 +23,7 @@ from cloudplatform_async import (
 )
 from cloudplatform_async.collect import FileTokenStore, MemoryTokenStore, RedisTokenStore
 from cloudplatform_async.sandbox import Sandbox
+from tests.tiers import slow
 
 pytestmark = pytest.mark.anyio
 
@@ -87,6 +88,7 @@ def client_of(sandbox: Sandbox, grant: OAuthClientCredentials | OAuthRefreshToke
     return AsyncClient(access_token=grant, base_url=sandbox.base_url)
 
 
+@pytest.mark.parametrize("store", ["file", *slow("memory", "redis")], indirect=True)
 async def test_clients_with_one_store_ask_once(sandbox: Sandbox, store: Callable[[], TokenStore]) -> None:
     """All at one time, and again after the API rejected the token that all of them hold."""
     grants = [OAuthClientCredentials(*place(sandbox), store=store()) for _ in range(5)]

@@ -4,10 +4,10 @@ import anyio
 import pytest
 
 from cloudplatform_async import APITimeoutError, AsyncClient, RetryPolicy, Timeouts
-from tests.connections.servers import Peer, Server, Transport, everywhere
+from tests.connections.servers import Peer, Server, Transport, everywhere, natively_when_quick
 from tests.tiers import slow
 
-pytestmark = [pytest.mark.anyio, everywhere]
+pytestmark = pytest.mark.anyio
 
 OK = b'HTTP/1.1 200 OK\r\nContent-Length: 26\r\n\r\n{"id": "prj", "name": "n"}'
 
@@ -35,8 +35,15 @@ class Network:
         self.dead = set(server.peers)
 
 
-@pytest.mark.parametrize("idle", [1, 10, *slow(3, 5)])
-@pytest.mark.parametrize("method", ["GET", "POST"])
+@everywhere
+@pytest.mark.parametrize(
+    ("idle", "method"),
+    [
+        (1, "GET"),
+        (10, "POST"),
+        *slow((3, "GET"), (5, "GET"), (10, "GET"), (1, "POST"), (3, "POST"), (5, "POST")),
+    ],
+)
 async def test_one_attempt_at_most_is_lost_on_old_connections(
     transport_class: type[Transport], idle: int, method: str
 ) -> None:
@@ -63,6 +70,7 @@ async def test_one_attempt_at_most_is_lost_on_old_connections(
     assert (response.attempts, network.swallowed) == (2, 1)
 
 
+@natively_when_quick
 @pytest.mark.parametrize("give_up", [0.1, *slow(1.1)])
 async def test_a_call_that_is_given_up_is_the_last_on_old_connections(
     transport_class: type[Transport], give_up: float
@@ -85,6 +93,7 @@ async def test_a_call_that_is_given_up_is_the_last_on_old_connections(
     assert network.swallowed == 1
 
 
+@everywhere
 async def test_a_call_that_is_given_up_soon_costs_no_connection_but_its_own(
     transport_class: type[Transport],
 ) -> None:

@@ -16,6 +16,7 @@ from cloudplatform_async import AsyncClient, ClientStateError
 from cloudplatform_async._connections.transport import PooledTransport
 from cloudplatform_async.sandbox import Sandbox
 from tests.connections.servers import HttpxTransport, Server, Transport, identified, send, trusting
+from tests.tiers import slow
 
 OK = send(b'HTTP/1.1 200 OK\r\nContent-Length: 26\r\n\r\n{"id": "prj", "name": "n"}')
 Run = Callable[[Callable[[], Awaitable[Any]]], Any]
@@ -37,8 +38,12 @@ runs = pytest.mark.parametrize(
 )
 kinds = pytest.mark.parametrize(
     ("tls", "transport_class"),
-    [(False, PooledTransport), (True, PooledTransport), (False, HttpxTransport), (True, HttpxTransport)],
-    ids=["native", "native-tls", "httpx", "httpx-tls"],
+    [
+        (False, PooledTransport),
+        (True, HttpxTransport),
+        *slow((True, PooledTransport), (False, HttpxTransport)),
+    ],
+    ids=["native", "httpx-tls", "native-tls", "httpx"],
 )
 
 

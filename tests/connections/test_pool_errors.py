@@ -45,16 +45,16 @@ def free_port() -> int:
 
 
 @pytest.mark.parametrize(
-    ("behaviour", "error"),
+    ("behaviour", "error", "patience"),
     [
-        (reset, httpx.ReadError),
-        (send(b"", close=True), httpx.RemoteProtocolError),
-        (send(b"HTTP/1.1 200 OK\r\nX-Hal", close=True), httpx.RemoteProtocolError),
-        (send(b"\x00\x01 nonsense\r\n\r\n"), httpx.RemoteProtocolError),
-        (send(ENDLESS_HEADER), httpx.RemoteProtocolError),
-        (send(HALF, close=True), httpx.RemoteProtocolError),
-        (hang, httpx.ReadTimeout),
-        (send(HALF), httpx.ReadTimeout),
+        (reset, httpx.ReadError, 5.0),
+        (send(b"", close=True), httpx.RemoteProtocolError, 5.0),
+        (send(b"HTTP/1.1 200 OK\r\nX-Hal", close=True), httpx.RemoteProtocolError, 5.0),
+        (send(b"\x00\x01 nonsense\r\n\r\n"), httpx.RemoteProtocolError, 5.0),
+        (send(ENDLESS_HEADER), httpx.RemoteProtocolError, 5.0),
+        (send(HALF, close=True), httpx.RemoteProtocolError, 5.0),
+        (hang, httpx.ReadTimeout, 0.05),
+        (send(HALF), httpx.ReadTimeout, 0.05),
     ],
     ids=[
         "reset",
@@ -68,12 +68,15 @@ def free_port() -> int:
     ],
 )
 async def test_a_failed_answer_has_its_name_and_its_request(
-    transport_class: type[Transport], behaviour: Behaviour, error: type[httpx.TransportError]
+    transport_class: type[Transport],
+    behaviour: Behaviour,
+    error: type[httpx.TransportError],
+    patience: float,
 ) -> None:
     """The request may have been done, so none of these is an error of connecting."""
     transport = transport_class()
     with Server(behaviour) as server:
-        request = request_for(server.url, timeout={"connect": 5.0, "read": 0.2})
+        request = request_for(server.url, timeout={"connect": 5.0, "read": patience})
         with pytest.raises(error) as caught:
             await fetch(transport, request)
         assert transport.connections == 0

@@ -21,6 +21,7 @@ from tests.connections.servers import (
     reset_on_second,
     send,
 )
+from tests.tiers import slow
 
 pytestmark = [pytest.mark.anyio, everywhere]
 
@@ -43,7 +44,7 @@ async def get_resending_once(transport: Transport, url: str) -> bytes:
         return await get(transport, url, fresh=True)
 
 
-@pytest.mark.parametrize("behaviour", [close_on_second, reset_on_second, close_after_answer])
+@pytest.mark.parametrize("behaviour", [reset_on_second, close_after_answer, *slow(close_on_second)])
 async def test_a_server_that_closes_each_kept_connection_costs_no_call(
     transport_class: type[Transport], behaviour: Behaviour
 ) -> None:

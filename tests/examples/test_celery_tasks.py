@@ -9,6 +9,7 @@ from cloudplatform_async.sandbox import Sandbox
 from tests.examples.programs import program
 
 pytest.importorskip("celery", reason="Celery is not installed")
+pytestmark = pytest.mark.slow  # for what Celery itself takes to be loaded
 
 
 @pytest.fixture

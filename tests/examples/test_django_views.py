@@ -12,6 +12,7 @@ from cloudplatform_async.sandbox import Sandbox
 from tests.examples.programs import program
 
 django = pytest.importorskip("django", reason="Django is not installed")
+pytestmark = pytest.mark.slow  # for what Django itself takes to be loaded
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import hmac
 
 import pytest
 
-from cloudplatform_async import APIConnectionError, AsyncClient
+from cloudplatform_async import APIConnectionError, AsyncClient, RetryPolicy
 from cloudplatform_async.sandbox import Sandbox
 from tests.examples.programs import program
 
@@ -18,7 +18,10 @@ async def test_each_attempt_is_signed_over_real_sockets() -> None:
     async with (
         Sandbox() as sandbox,
         AsyncClient(
-            base_url=sandbox.base_url, api_key=sandbox.api_key, transport=SigningTransport(b"secret")
+            base_url=sandbox.base_url,
+            api_key=sandbox.api_key,
+            transport=SigningTransport(b"secret"),
+            retries=RetryPolicy(base=0),
         ) as client,
     ):
         sandbox.faults.add(status=503, headers={"Retry-After": "0"}, times=1)

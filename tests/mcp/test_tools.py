@@ -11,6 +11,7 @@ from attrs import frozen
 from cloudplatform_async import AsyncClient, ConfigurationError, RetryPolicy
 from cloudplatform_async.sandbox import Sandbox
 from tests.connections.servers import Peer, Server
+from tests.tiers import slow
 
 pytestmark = [
     pytest.mark.anyio,
@@ -217,14 +218,16 @@ async def test_usage_is_a_span_of_days(assistant: Assistant) -> None:
     ("tool", "arguments", "told"),
     [
         ("projects_get", {"id": "prj_gone"}, "code: project_not_found"),
-        ("projects_get", {"id": "../usage"}, "advice: Correct the argument"),
         ("projects_list", {"limit": 101}, "message: limit: Input should be less than or equal to 100\n"),
-        ("projects_list", {"limit": 101}, "advice: Correct the argument"),
-        ("projects_list", {"state": "active"}, "message: state: Extra inputs are not permitted\n"),
-        ("projects_list", {"cursor": "nonsense"}, "message: `cursor` is not a checkpoint"),
-        ("usage_get", {"start": "2026-03-02", "end": "2026-03-01"}, "swap them"),
-        ("usage_get", {"start": "yesterday", "end": "today"}, "valid date"),
         ("projects_update", {"id": "prj_000001"}, "Nothing to update"),
+        *slow(
+            ("projects_get", {"id": "../usage"}, "advice: Correct the argument"),
+            ("projects_list", {"limit": 101}, "advice: Correct the argument"),
+            ("projects_list", {"state": "active"}, "message: state: Extra inputs are not permitted\n"),
+            ("projects_list", {"cursor": "nonsense"}, "message: `cursor` is not a checkpoint"),
+            ("usage_get", {"start": "2026-03-02", "end": "2026-03-01"}, "swap them"),
+            ("usage_get", {"start": "yesterday", "end": "today"}, "valid date"),
+        ),
     ],
 )
 async def test_a_failure_says_what_to_do(

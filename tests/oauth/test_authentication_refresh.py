@@ -22,6 +22,7 @@ from cloudplatform_async._runtime.clock import CLOCK, Clock
 from cloudplatform_async._runtime.raised import RaisedByUser
 from cloudplatform_async.credentials import Credentials, OAuth, OAuthClientCredentials, OAuthRefreshToken
 from cloudplatform_async.errors import ClientStateError, InsufficientScopeError, TokenRefreshError
+from tests.tiers import quick_on_asyncio
 
 pytestmark = pytest.mark.anyio
 
@@ -133,6 +134,7 @@ async def test_a_token_request_is_as_rfc_6749_says_and_has_none_of_the_apis_head
     }
 
 
+@quick_on_asyncio
 async def test_200_tasks_on_an_expired_token_make_one_request() -> None:
     """All of them go on with the one new token."""
     time, endpoint = Time(), Endpoint()
@@ -144,6 +146,7 @@ async def test_200_tasks_on_an_expired_token_make_one_request() -> None:
     assert len(endpoint.requests) == 2
 
 
+@quick_on_asyncio
 async def test_200_tasks_on_a_failing_endpoint_get_200_errors_of_one_request() -> None:
     """Each has its own error, with the time until the endpoint is asked again."""
     time, endpoint = Time(), Endpoint(failure=unavailable, open=anyio.Event())
@@ -264,6 +267,7 @@ async def test_calls_on_an_expired_token_join_the_refresh_that_began_early() -> 
     assert len(endpoint.requests) == 2
 
 
+@quick_on_asyncio
 @pytest.mark.parametrize("expires_in", [0, 0.001])
 async def test_a_token_serves_the_calls_that_waited_for_it_however_short_its_life(expires_in: float) -> None:
     """All 20 of them, with one request; the next call makes the next request."""
@@ -362,6 +366,7 @@ async def test_closing_during_a_rotation_keeps_the_new_refresh_token() -> None:
     assert await token(endpoint.client(oauth)) == "at1"
 
 
+@quick_on_asyncio
 async def test_a_401_replaces_the_token_once_for_all_calls_that_met_it() -> None:
     """Those who come later find it replaced."""
     endpoint = Endpoint()

@@ -18,6 +18,7 @@ from cloudplatform_async import (
     ServerError,
 )
 from cloudplatform_async.sandbox import Sandbox
+from tests.tiers import quick_on_asyncio
 
 pa = pytest.importorskip("pyarrow")
 
@@ -110,6 +111,7 @@ async def test_values_are_what_the_items_had() -> None:
     assert [table.schema.field(name).nullable for name in ("id", "kind", "share")] == [False, True, True]
 
 
+@quick_on_asyncio
 async def test_a_batch_of_many_rows_has_each_value_at_its_place() -> None:
     """Rows become columns some thousands at a time; nothing of that is to be seen."""
     items = [

@@ -6,10 +6,11 @@ from cloudplatform_async import AsyncClient, InvalidRequestError, Page, Paginato
 from tests.blocking.awaited import over_both_clients
 from tests.resources.listing import PAGINGS, Listing, Paging, client_of, names, settle
 from tests.resources.wire import always
+from tests.tiers import slow
 
 pytestmark = pytest.mark.anyio
 
-AHEAD = pytest.mark.parametrize("ahead", [0, 1, 4])
+AHEAD = pytest.mark.parametrize("ahead", [0, 4, *slow(1)])
 
 
 @over_both_clients

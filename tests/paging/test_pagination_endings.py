@@ -17,10 +17,11 @@ from cloudplatform_async.sandbox import Sandbox
 from tests.blocking.awaited import over_both_clients
 from tests.resources.listing import Gate, Listing, Paging, client_of, names, read, settle
 from tests.resources.stops import AtStop
+from tests.tiers import slow
 
 pytestmark = pytest.mark.anyio
 
-AHEAD = pytest.mark.parametrize("ahead", [0, 1, 3])
+AHEAD = pytest.mark.parametrize("ahead", [0, 3, *slow(1)])
 PAGINGS = pytest.mark.parametrize("paging", ["page", "cursor"])
 
 
@@ -197,7 +198,7 @@ async def test_pages_that_were_handed_out_are_let_go(paging: Paging) -> None:
     assert len(kept) == 30
 
 
-@pytest.mark.parametrize("ahead", [0, 1, 4])
+@pytest.mark.parametrize("ahead", [0, 4, *slow(1)])
 @PAGINGS
 async def test_items_that_were_handed_out_are_let_go_one_by_one(paging: Paging, ahead: int) -> None:
     """The walk keeps none of them, also not until its page is done."""
@@ -217,7 +218,7 @@ class Row:
     id: str
 
 
-@pytest.mark.parametrize("ahead", [0, 1, 4])
+@pytest.mark.parametrize("ahead", [4, *slow(0, 1)])
 @PAGINGS
 async def test_sockets_go_back_to_the_pool_or_are_closed(paging: Paging, ahead: int) -> None:
     """Over real connections: after a break, a cancel and a close there is none that nobody holds."""

@@ -14,6 +14,7 @@ from cloudplatform_async import AsyncClient, Paginator, RetryPolicy
 from tests.blocking.awaited import over_both_clients
 from tests.connections.servers import Peer, Server, Transport, everywhere
 from tests.resources.listing import PAGINGS, Gate, Listing, Paging, answer, client_of, names, settle
+from tests.tiers import slow
 
 pytestmark = pytest.mark.anyio
 
@@ -66,7 +67,7 @@ async def test_the_second_item_starts_the_pages_ahead_where_it_stands_on_the_nex
 
 @over_both_clients
 @pytest.mark.parametrize("paging", PAGINGS)
-@pytest.mark.parametrize("ahead", [0, 1, 4])
+@pytest.mark.parametrize("ahead", [0, 4, *slow(1)])
 async def test_the_second_item_starts_the_pages_ahead(
     paging: Paging, ahead: int, client_class: type[AsyncClient]
 ) -> None:
@@ -82,7 +83,7 @@ async def test_the_second_item_starts_the_pages_ahead(
 
 @over_both_clients
 @pytest.mark.parametrize("paging", PAGINGS)
-@pytest.mark.parametrize("ahead", [0, 1, 4])
+@pytest.mark.parametrize("ahead", [0, 4, *slow(1)])
 async def test_the_second_page_starts_the_pages_ahead(
     paging: Paging, ahead: int, client_class: type[AsyncClient]
 ) -> None:
@@ -138,7 +139,7 @@ def _page(peer: Peer, request: bytes) -> None:
 
 @over_both_clients
 @pytest.mark.parametrize("paging", PAGINGS)
-@pytest.mark.parametrize("ahead", [0, 1, 3])
+@pytest.mark.parametrize("ahead", [0, 3, *slow(1)])
 async def test_a_break_wastes_at_most_the_pages_ahead(
     paging: Paging, ahead: int, client_class: type[AsyncClient]
 ) -> None:
@@ -157,7 +158,7 @@ async def test_a_break_wastes_at_most_the_pages_ahead(
 
 @over_both_clients
 @pytest.mark.parametrize("paging", PAGINGS)
-@pytest.mark.parametrize("ahead", [0, 1, 8])
+@pytest.mark.parametrize("ahead", [0, 8, *slow(1)])
 async def test_max_items_is_all_that_is_fetched(
     paging: Paging, ahead: int, client_class: type[AsyncClient]
 ) -> None:
@@ -185,7 +186,7 @@ async def test_max_items_is_all_that_is_fetched_from_uneven_pages(client_class: 
 
 
 @over_both_clients
-@pytest.mark.parametrize("ahead", [1, 3, 8])
+@pytest.mark.parametrize("ahead", [1, 8, *slow(3)])
 async def test_a_numbered_list_is_fetched_side_by_side(ahead: int, client_class: type[AsyncClient]) -> None:
     """Its pages ahead are under way together, all of them; those beyond wait for a consumer."""
     listing = Listing(names(200), gates={number: Gate() for number in range(2, 21)})
@@ -232,7 +233,7 @@ async def test_items_come_in_order_whatever_the_order_of_the_answers() -> None:
 
 @over_both_clients
 @pytest.mark.parametrize("paging", PAGINGS)
-@pytest.mark.parametrize("ahead", [0, 1, 8])
+@pytest.mark.parametrize("ahead", [0, 8, *slow(1)])
 async def test_pages_and_items_of_one_walk_can_be_mixed(
     paging: Paging, ahead: int, client_class: type[AsyncClient]
 ) -> None:
@@ -266,7 +267,7 @@ class Shaky(Listing):
 @over_both_clients
 @pytest.mark.slow
 @pytest.mark.parametrize("paging", PAGINGS)
-@pytest.mark.parametrize("ahead", [0, 1, 8])
+@pytest.mark.parametrize("ahead", [0, 8, *slow(1)])
 async def test_items_are_the_same_over_a_shaky_line(
     paging: Paging, ahead: int, client_class: type[AsyncClient]
 ) -> None:

@@ -20,10 +20,11 @@ from cloudplatform_async import (
 )
 from tests.blocking.awaited import over_both_clients
 from tests.resources.listing import PAGINGS, Gate, Listing, Paging, client_of, names, read, settle
+from tests.tiers import slow
 
 pytestmark = pytest.mark.anyio
 
-AHEAD = pytest.mark.parametrize("ahead", [0, 1, 4])
+AHEAD = pytest.mark.parametrize("ahead", [0, 4, *slow(1)])
 
 
 async def in_pieces(client: AsyncClient, dice: Random, most: int) -> list[str]:
@@ -49,7 +50,7 @@ async def in_pieces(client: AsyncClient, dice: Random, most: int) -> list[str]:
 
 @over_both_clients
 @pytest.mark.parametrize("paging", PAGINGS)
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", [*range(3), *slow(*range(3, 8))])
 async def test_random_stops_lose_nothing_and_repeat_nothing(
     paging: Paging, seed: int, client_class: type[AsyncClient]
 ) -> None:
@@ -158,7 +159,7 @@ async def test_text_that_is_no_checkpoint_is_refused(text: Any, client_class: ty
 @over_both_clients
 @AHEAD
 @pytest.mark.parametrize("paging", PAGINGS)
-@pytest.mark.parametrize("broken", [1, 2, 4])
+@pytest.mark.parametrize("broken", [2, *slow(1, 4)])
 async def test_after_an_error_the_same_walk_goes_on(
     paging: Paging, broken: int, ahead: int, client_class: type[AsyncClient]
 ) -> None:

@@ -29,10 +29,11 @@ from tests.resources.listing import (
     read,
     settle,
 )
+from tests.tiers import slow
 
 pytestmark = pytest.mark.anyio
 
-AHEAD = pytest.mark.parametrize("ahead", [0, 1, 4])
+AHEAD = pytest.mark.parametrize("ahead", [0, 4, *slow(1)])
 Script = dict[int, Callable[[], httpx.Response]]
 
 

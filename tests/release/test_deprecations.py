@@ -32,7 +32,8 @@ def test_nothing_deprecated_outlives_its_end() -> None:
     found = [
         (path.name, message)
         for path in (ROOT / "cloudplatform_async").rglob("*.py")
-        for message in deprecations(path.read_text("utf-8"))
+        if "deprecated" in (source := path.read_text("utf-8"))  # to parse them all takes long
+        for message in deprecations(source)
     ]
     assert [each for each in found if is_due(each[1], VERSION)] == []
 

@@ -26,7 +26,7 @@ from cloudplatform_async import (
     RetryPolicy,
 )
 from cloudplatform_async.testing import no_waiting
-from tests.blocking.awaited import over_both_clients
+from tests.blocking.awaited import awaited_when_quick, over_both_clients
 from tests.resources.feed import Feed, event, ids
 from tests.resources.listing import client_of, settle
 from tests.resources.wire import always
@@ -171,7 +171,7 @@ async def test_a_tail_may_begin_earlier(
         assert tail.after == ids(first)[0]
 
 
-@over_both_clients
+@awaited_when_quick
 async def test_a_backlog_is_fetched_without_a_pause(
     waits: list[float], client_class: type[AsyncClient]
 ) -> None:

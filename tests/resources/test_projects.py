@@ -21,6 +21,7 @@ from cloudplatform_async import (
 from cloudplatform_async.sandbox import Sandbox
 from tests.resources.listing import client_of
 from tests.resources.wire import Wire, always
+from tests.tiers import slow
 
 pytestmark = pytest.mark.anyio
 
@@ -259,7 +260,7 @@ async def test_a_page_leads_to_the_next_one(paging: Any) -> None:
 
 
 @pytest.mark.parametrize("paging", ["page", "cursor"])
-@pytest.mark.parametrize("ahead", [0, 1, 8])
+@pytest.mark.parametrize("ahead", [0, 8, *slow(1)])
 async def test_the_whole_platform_is_streamed(paging: Any, ahead: int) -> None:
     """Each project once, in order, in the fewest requests."""
     sandbox = Sandbox(projects=1500, paging=paging, rate_limit=None)

@@ -23,6 +23,7 @@ from tests.blocking.awaited import over_both_clients
 from tests.resources.listing import client_of, settle
 from tests.resources.stops import AtStop
 from tests.resources.wire import always
+from tests.tiers import slow
 
 pytestmark = pytest.mark.anyio
 
@@ -130,7 +131,7 @@ async def test_a_step_of_no_whole_days_is_refused(step: Any) -> None:
 
 @over_both_clients
 @pytest.mark.parametrize("days", [1, 7, 30, 31, 100, 999_999_999])
-@pytest.mark.parametrize("ahead", [0, 3, 40])
+@pytest.mark.parametrize("ahead", [0, 40, *slow(3)])
 async def test_windows_cover_each_day_once_and_in_order(
     days: int, ahead: int, client_class: type[AsyncClient]
 ) -> None:
@@ -150,7 +151,7 @@ async def test_windows_reach_the_last_day_of_the_calendar() -> None:
         assert [usage.end async for usage in windows][-1] == date.max
 
 
-@pytest.mark.parametrize("ahead", [0, 1, 3, 8])
+@pytest.mark.parametrize("ahead", [0, 3, *slow(1, 8)])
 async def test_windows_are_fetched_side_by_side_within_bounds(ahead: int) -> None:
     """Nothing before the first is asked for, that one alone, then ``ahead`` more than are handed out."""
     meter = Meter(gates={day: anyio.Event() for day in MARCH})
@@ -178,7 +179,7 @@ async def test_windows_are_fetched_side_by_side_within_bounds(ahead: int) -> Non
 
 
 @over_both_clients
-@pytest.mark.parametrize("ahead", [0, 1, 8])
+@pytest.mark.parametrize("ahead", [0, 8, *slow(1)])
 async def test_a_peek_at_windows_costs_one_request(ahead: int, client_class: type[AsyncClient]) -> None:
     """Whoever looks at the first window pays for it alone, and it is still the first of the loop."""
     meter = Meter()
@@ -238,7 +239,7 @@ async def test_an_error_among_windows_says_where_to_go_on(client_class: type[Asy
 
 
 @over_both_clients
-@pytest.mark.parametrize("ahead", [0, 1, 8])
+@pytest.mark.parametrize("ahead", [0, 8, *slow(1)])
 async def test_after_an_error_the_same_window_is_tried_again(
     ahead: int, client_class: type[AsyncClient]
 ) -> None:
@@ -256,7 +257,7 @@ async def test_after_an_error_the_same_window_is_tried_again(
     assert days == MARCH
 
 
-@pytest.mark.parametrize("ahead", [0, 1, 8])
+@pytest.mark.parametrize("ahead", [0, 8, *slow(1)])
 async def test_after_a_cancel_the_same_window_is_waited_for(ahead: int) -> None:
     """A cancelled wait loses nothing."""
     meter = Meter(gates={MARCH[1]: anyio.Event()})
@@ -291,7 +292,7 @@ async def test_two_tasks_on_one_walk_get_a_clear_error(ahead: int) -> None:
     assert days == MARCH
 
 
-@pytest.mark.parametrize("ahead", [0, 1, 8])
+@pytest.mark.parametrize("ahead", [0, 8, *slow(1)])
 async def test_closing_ends_the_walk_and_its_requests(ahead: int) -> None:
     """A task that waits for a window is told; afterwards there is no further window."""
     meter = Meter(gates={day: anyio.Event() for day in MARCH[2:]})
@@ -340,7 +341,7 @@ async def stops_of(ahead: int) -> int:
     return counted.stops
 
 
-@pytest.mark.parametrize("ahead", [0, 1, 3])
+@pytest.mark.parametrize("ahead", [0, 3, *slow(1)])
 async def test_a_cancel_at_any_await_loses_no_window(ahead: int) -> None:
     """Each suspension of the consumer is cancelled once; the walk then goes on."""
     for number in range(1, 1 + await stops_of(ahead)):
@@ -353,7 +354,7 @@ async def test_a_cancel_at_any_await_loses_no_window(ahead: int) -> None:
         assert days == WEEK
 
 
-@pytest.mark.parametrize("ahead", [0, 1, 3])
+@pytest.mark.parametrize("ahead", [0, 3, *slow(1)])
 async def test_closing_at_any_await_is_not_taken_for_the_end(ahead: int) -> None:
     """Another task closes the walk: the consumer has had all windows, or gets an error."""
     for number in range(1, 1 + await stops_of(ahead)):

@@ -23,6 +23,7 @@ from cloudplatform_async import (
 )
 from cloudplatform_async.sandbox import Sandbox
 from cloudplatform_async.testing import no_waiting
+from tests.tiers import quick_on_asyncio
 
 pytestmark = pytest.mark.anyio
 
@@ -128,6 +129,7 @@ async def test_a_tail_follows_the_platform_through_faults(client: AsyncClient, s
     assert [each.data.slug for each in rest if isinstance(each, ProjectCreated)] == slugs[30:]
 
 
+@quick_on_asyncio
 async def test_many_creates_through_faults_make_each_once(client: AsyncClient, sandbox: Sandbox) -> None:
     """Whatever is lost on the way: the results and the platform agree in the end."""
     sandbox.faults.add(kind="lost_answer", probability=0.2)

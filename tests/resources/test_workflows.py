@@ -27,6 +27,7 @@ from cloudplatform_async.testing import no_waiting
 from tests.blocking.awaited import over_both_clients
 from tests.resources.listing import client_of
 from tests.resources.wire import Wire, always
+from tests.tiers import quick_on_asyncio
 
 pytestmark = pytest.mark.anyio
 
@@ -250,6 +251,7 @@ async def test_a_wait_ends_at_its_deadline(
     assert 59 < sum(waits) <= 60
 
 
+@quick_on_asyncio
 async def test_a_wait_without_a_bound_takes_as_long_as_it_takes(waits: list[float]) -> None:
     """Hours, if need be."""
     async with client_of(in_turn(*["running"] * 600, "succeeded")) as client:

@@ -114,6 +114,6 @@ def test_a_wait_ends_although_the_timer_was_set_in_a_loop_that_has_ended() -> No
             await waiter
         del queue[waiter]
 
-    asyncio.run(wait(0.2, leave=True))
-    asyncio.run(asyncio.wait_for(wait(0.3, leave=False), 50))
+    asyncio.run(wait(0.1, leave=True))
+    asyncio.run(asyncio.wait_for(wait(0.15, leave=False), 50))
     assert not queue

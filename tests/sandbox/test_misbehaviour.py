@@ -9,13 +9,14 @@ import httpx
 import pytest
 
 from cloudplatform_async.sandbox import Sandbox
+from tests.tiers import slow
 
 pytestmark = pytest.mark.anyio
 
 PROJECT = {"name": "n", "slug": "s"}
 
 
-@pytest.fixture(params=["socket", "memory"])
+@pytest.fixture(params=["socket", *slow("memory")])
 def sandbox(request: pytest.FixtureRequest, served) -> Sandbox:
     """A platform with a page of projects, served or not."""
     return served(projects=5) if request.param == "socket" else Sandbox(projects=5, rate_limit=None)

@@ -161,6 +161,7 @@ def test_every_operation_has_samples(document: dict[str, Any]) -> None:
         assert languages == (["Shell", "Python"] if {"apiKey": []} in operation["security"] else ["Shell"])
 
 
+@pytest.mark.slow
 def test_the_python_samples_run(document: dict[str, Any], served, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each as it stands, with address and key from the environment."""
     for operation in operations_of(document):

@@ -4,6 +4,7 @@ import httpx
 import pytest
 
 from cloudplatform_async.sandbox import Sandbox
+from tests.tiers import slow
 
 pytestmark = pytest.mark.anyio
 
@@ -161,7 +162,7 @@ FILTERS = [
 ]
 
 
-@pytest.mark.parametrize("paging", ["page", "cursor"])
+@pytest.mark.parametrize("paging", ["page", *slow("cursor")])
 @pytest.mark.parametrize(("filters", "expected"), FILTERS)
 async def test_a_filter_keeps_what_matches(
     reach, paging: str, filters: dict[str, object], expected: list[int]

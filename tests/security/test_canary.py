@@ -20,6 +20,7 @@ from cloudplatform_async import (
 )
 from cloudplatform_async.sandbox import Sandbox
 from tests.connections.servers import HttpxTransport
+from tests.tiers import slow
 
 CANARY = "cp_canary_5f2b91c7"
 TRANSPORTS = {"native": PooledTransport, "httpx": HttpxTransport}
@@ -61,7 +62,7 @@ def is_ours(thing: object) -> bool:
 @pytest.mark.asyncio
 @pytest.mark.parametrize("transport", TRANSPORTS.values(), ids=TRANSPORTS)
 @pytest.mark.parametrize(
-    "fault", ["status", "reset", "lost_answer", "cut", "hang", "unauthorized", "refused"]
+    "fault", ["status", "reset", "cut", "hang", "unauthorized", *slow("lost_answer", "refused")]
 )
 async def test_a_failing_call_shows_no_secret(transport: Any, fault: str, shown: list[str]) -> None:
     """Neither in a log, nor in the error, its causes, its tracebacks with locals, or its pickle."""

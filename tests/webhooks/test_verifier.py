@@ -154,6 +154,7 @@ def test_another_public_key_verifies_nothing_of_ours() -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_public_key_without_the_extra_says_what_to_install() -> None:
     """When the verifier is made, and not at the first delivery."""
     code = f"""if True:
