@@ -204,18 +204,14 @@ class NativeConnection(Connection, asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._is_lost = True
+        if exc is not None and not self._reader.is_complete and self._error is None:
+            self._error = caused_by(exc, httpx.ReadError(str(exc) or type(exc).__name__))
         if not self._reader.is_complete and self._error is None:
-            self._error = self._end(exc)
+            try:
+                self._reader.end()
+            except httpx.RemoteProtocolError as error:
+                self._error = error
         self._wake()
-
-    def _end(self, exc: Exception | None) -> httpx.TransportError | None:
-        if exc is not None:
-            return caused_by(exc, httpx.ReadError(str(exc) or type(exc).__name__))
-        try:
-            self._reader.end()
-        except httpx.RemoteProtocolError as error:
-            return error
-        return None
 
     def pause_writing(self) -> None:
         self._is_writable = False

@@ -99,14 +99,12 @@ async def _connected(address: _Address) -> socket.socket:
 
 
 async def _transport_over(sock: socket.socket, protocol: asyncio.Protocol) -> asyncio.Transport:
-    is_held = False
     try:
         transport, _ = await asyncio.get_running_loop().create_connection(lambda: protocol, sock=sock)
-        is_held = True
-        return transport
-    finally:
-        if not is_held:  # asyncio would close the socket in a later turn of the event loop
-            sock.close()
+    except BaseException:
+        sock.close()  # asyncio would do it in a later turn of the event loop
+        raise
+    return transport
 
 
 async def _secured(

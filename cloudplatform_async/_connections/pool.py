@@ -1,6 +1,6 @@
 """Hands out connections: a lease is a permit first, then a connection, and gives both back."""
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable
 
 import httpx
@@ -22,7 +22,7 @@ class IdleConnections:
 
     def __init__(self) -> None:
         self._by_age: OrderedDict[Connection, None] = OrderedDict()
-        self._by_route: dict[Route, OrderedDict[Connection, None]] = {}
+        self._by_route: dict[Route, deque[Connection]] = {}
 
     def __len__(self) -> int:
         return len(self._by_age)
@@ -33,13 +33,13 @@ class IdleConnections:
         self._by_age[connection] = None
         same = self._by_route.get(connection.route)
         if same is None:
-            same = self._by_route[connection.route] = OrderedDict()
-        same[connection] = None
+            same = self._by_route[connection.route] = deque()
+        same.append(connection)
 
     def take(self, route: Route) -> Connection | None:
         """Take the one of a route that was used last."""
         same = self._by_route.get(route)
-        return self._remove(next(reversed(same))) if same else None
+        return self._taken(same.pop()) if same else None
 
     def take_oldest(
         self, route: Route | None = None, *, idle_before: float | None = None
@@ -54,13 +54,12 @@ class IdleConnections:
         oldest = next(iter(queue)) if queue else None
         if oldest is None or (idle_before is not None and oldest.idle_since > idle_before):
             return None
-        return self._remove(oldest)
+        # The oldest of all is also the oldest of its own route.
+        return self._taken(self._by_route[oldest.route].popleft())
 
-    def _remove(self, connection: Connection) -> Connection:
+    def _taken(self, connection: Connection) -> Connection:
         del self._by_age[connection]
-        same = self._by_route[connection.route]
-        del same[connection]
-        if not same:
+        if not self._by_route[connection.route]:
             del self._by_route[connection.route]
         return connection
 

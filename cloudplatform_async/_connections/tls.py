@@ -29,10 +29,6 @@ class TLSSettings:
         self._verify = _load(verify) if isinstance(verify, str | Path) else verify
         self._trust_env = trust_env
 
-    def context_for(self, scheme: str) -> ssl.SSLContext:
-        """The context of a connection under this URL scheme."""
-        return self.context if scheme == "https" else self._unused
-
     @cached_property
     def context(self) -> ssl.SSLContext:
         """The context that checks the peer.
@@ -47,7 +43,7 @@ class TLSSettings:
             raise httpx.ConnectError("The trusted certificates cannot be loaded.") from error
 
     @cached_property
-    def _unused(self) -> ssl.SSLContext:
+    def unused(self) -> ssl.SSLContext:
         """A context that trusts nobody: httpx wants one for plain connections too."""
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 

@@ -167,7 +167,8 @@ class PooledTransport(httpx.AsyncBaseTransport):
         proxy = None
         if isinstance(kind, httpx.URL):
             proxy = httpx.Proxy(kind, ssl_context=self._tls.context if kind.scheme == "https" else None)
-        return HttpxConnection(route, self._tls.context_for(origin.scheme), proxy)
+        tls = self._tls.context if origin.scheme == "https" else self._tls.unused
+        return HttpxConnection(route, tls, proxy)
 
 
 def _is_own(function: object) -> bool:
