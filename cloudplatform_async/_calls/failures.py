@@ -1,7 +1,7 @@
 """What a failed attempt means: refusals and transport errors as errors of ours, and what is certain."""
 
 import ssl
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import httpx
@@ -12,6 +12,7 @@ from cloudplatform_async._connections.exceptions import (
     ProxyRefusalError,
     StaleConnectionError,
     TransportClosedError,
+    chain,
 )
 from cloudplatform_async._protocol.calls import Call
 from cloudplatform_async._protocol.rate_limits import exhausted_for
@@ -82,20 +83,12 @@ def _message(error: httpx.TransportError, origin: str) -> str:
 
 
 def _is_certificate_failure(error: BaseException) -> bool:
-    return any(isinstance(link, ssl.SSLCertVerificationError) for link in _chain(error))
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        yield error
-        error = error.__cause__ or error.__context__
+    return any(isinstance(link, ssl.SSLCertVerificationError) for link in chain(error))
 
 
 def without_secrets(error: httpx.TransportError) -> httpx.TransportError:
     """Take away what holds credentials: the request, and the frames of the libraries below."""
     error.request = httpx.Request("GET", "")  # a transport of the user's may have set its own
-    for link in list(_chain(error)):
+    for link in list(chain(error)):
         link.__traceback__ = None
     return error

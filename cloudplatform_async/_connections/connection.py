@@ -96,9 +96,9 @@ class Lease(ABC):
         enter: Told which part of the exchange begins, where somebody looks.
     """
 
-    sent: bool
-    reused: bool
-    enter: Enter | None
+    sent: bool = False
+    reused: bool = False
+    enter: Enter | None = None
 
     @abstractmethod
     async def exchange(self, request: Request, limit: int) -> Response:

@@ -1,5 +1,6 @@
 """The failures that httpx has no name for."""
 
+from collections.abc import Iterator
 from typing import TypeVar
 
 import httpx
@@ -29,6 +30,15 @@ class ClosedBeforeSendingError(TransportClosedError):
 
 NO_CONNECTION = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
 NOT_SENT = (*NO_CONNECTION, httpx.PoolTimeout, ClosedBeforeSendingError)
+
+
+def chain(error: BaseException | None) -> Iterator[BaseException]:
+    """Go through an error, what caused it, what caused that, and so on."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def caused_by(cause: BaseException | None, error: E) -> E:

@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 
-from cloudplatform_async._connections.connection import Connections, Enter, Lease
+from cloudplatform_async._connections.connection import Connections, Lease
 from cloudplatform_async._connections.exceptions import NOT_SENT, caused_by
 from cloudplatform_async._connections.messages import Request, Response, httpx_request
 from cloudplatform_async._connections.transport import PooledTransport
@@ -63,13 +63,9 @@ class ForeignConnections(Connections):
 
 
 class _ForeignLease(Lease):
-    __slots__ = ("_library", "_transport", "enter", "reused", "sent")
-
     def __init__(self, transport: Any, library: ModuleType) -> None:
         self._transport = transport
         self._library = library
-        self.sent = self.reused = False
-        self.enter: Enter | None = None
 
     async def exchange(self, request: Request, limit: int) -> Response:
         if self.enter is not None:

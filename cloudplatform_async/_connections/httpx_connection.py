@@ -15,7 +15,12 @@ import httpx
 from anyio import CancelScope, current_time
 
 from cloudplatform_async._connections.connection import Connection, Route
-from cloudplatform_async._connections.exceptions import ProxyRefusalError, StaleConnectionError, caused_by
+from cloudplatform_async._connections.exceptions import (
+    ProxyRefusalError,
+    StaleConnectionError,
+    caused_by,
+    chain,
+)
 from cloudplatform_async._connections.messages import Pieces, Request, Response, httpx_request
 from cloudplatform_async._protocol.retries import RETRYABLE_STATUSES
 
@@ -239,10 +244,7 @@ def _is_disconnect(error: httpx.TransportError) -> bool:
     """Tell the end of a connection from an answer that is malformed, of which h11 is the cause."""
     if not isinstance(error, httpx.RemoteProtocolError):
         return isinstance(error, httpx.ReadError | httpx.WriteError)
-    link: BaseException | None = error
-    while link is not None and not isinstance(link, h11.RemoteProtocolError):
-        link = link.__cause__ or link.__context__
-    return link is None
+    return not any(isinstance(link, h11.RemoteProtocolError) for link in chain(error))
 
 
 def _keeps_alive(response: httpx.Response) -> bool:

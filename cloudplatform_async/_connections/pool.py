@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import httpx
 
-from cloudplatform_async._connections.connection import Connection, Connections, Enter, Lease, Route
+from cloudplatform_async._connections.connection import Connection, Connections, Lease, Route
 from cloudplatform_async._connections.exceptions import TransportClosedError, caused_by
 from cloudplatform_async._connections.messages import Origin, Request, Response
 from cloudplatform_async._connections.permits import Permits
@@ -167,15 +167,11 @@ class Pool(Connections):
 class PooledLease(Lease):
     """A permit of a pool, and the connection that was found for it."""
 
-    __slots__ = ("_connection", "_fresh", "_permits", "_pool", "enter", "reused", "sent")
-
     def __init__(self, pool: Pool, permits: Permits, *, fresh: bool) -> None:
         self._pool = pool
         self._permits: Permits | None = permits
         self._fresh = fresh
         self._connection: Connection | None = None
-        self.sent = self.reused = False
-        self.enter: Enter | None = None
 
     async def exchange(self, request: Request, limit: int) -> Response:
         response = await self.open(request)

@@ -42,27 +42,20 @@ async def shared_grant(oauth: OAuth, store: TokenStore, ask: Callable[[], Awaita
         TokenRefreshError: It was this process's turn to ask, and the endpoint gave none.
     """
     key, owner = _key(oauth), uuid4().hex
-    while (adopted := _adopted(oauth, await of_user(store.read, key))) is None:
-        if await of_user(store.claim, key, owner, _LEASE):
-            return await _claimed(oauth, store, (key, owner), ask)
-        await CLOCK.process.sleep(_POLL)
-    return adopted
-
-
-async def _claimed(
-    oauth: OAuth, store: TokenStore, claim: tuple[str, str], ask: Callable[[], Awaitable[Grant]]
-) -> Grant:
-    """Look again, for another may have saved one just before; else ask, with the newest refresh token."""
-    try:
-        if (adopted := _adopted(oauth, await of_user(store.read, claim[0]))) is not None:
-            return adopted
-        grant = await ask()
-        with anyio.move_on_after(_SHIELD, shield=True):
-            await of_user(store.save, *claim, _value(oauth, grant))
-        return grant
-    finally:
-        with anyio.move_on_after(_SHIELD, shield=True):
-            await of_user(store.release, *claim)
+    while (grant := _adopted(oauth, await of_user(store.read, key))) is None:
+        if not await of_user(store.claim, key, owner, _LEASE):
+            await CLOCK.process.sleep(_POLL)
+            continue
+        try:  # another may have saved one just before; else ask, with the newest refresh token
+            if (grant := _adopted(oauth, await of_user(store.read, key))) is None:
+                grant = await ask()
+                with anyio.move_on_after(_SHIELD, shield=True):
+                    await of_user(store.save, key, owner, _value(oauth, grant))
+            return grant
+        finally:
+            with anyio.move_on_after(_SHIELD, shield=True):
+                await of_user(store.release, key, owner)
+    return grant
 
 
 def _adopted(oauth: OAuth, value: bytes | None) -> Grant | None:
