@@ -11,6 +11,7 @@ from cloudplatform_async._protocol.rate_limits import retry_after
 from cloudplatform_async.errors import APIStatusError, Outcome, ServerError
 
 _EXCERPT = 200  # characters of a foreign body that an error message shows
+_SHORTEST_SECRET = 4  # characters; a shorter one, as tests have, stands in many a word
 _DEEPEST = 100  # levels of `details`: an error must stay fit to be copied and pickled
 
 ERROR_OF_STATUS: Mapping[int, type[APIStatusError]] = {
@@ -74,14 +75,15 @@ def status_error(answer: Answer, *, now: float, secrets: Iterable[str]) -> APISt
         code=fault.code,
         details=fault.details,
         retry_after=retry_after(answer.headers, now),
-        request_id=masked(answer.headers.get("x-request-id"), secrets),
+        request_id=masked_word(answer.headers.get("x-request-id"), secrets),
     )
 
 
 def _fault(answer: Answer, secrets: Sequence[str]) -> _Fault:
     try:
         fault = _decode_envelope(mended(answer.body)).error
-        return _Fault(*(masked(part, secrets) for part in (fault.message, fault.code, fault.details)))
+        details = masked(fault.details, secrets)
+        return _Fault(masked(fault.message, secrets), masked_word(fault.code, secrets), details)
     except UNDECODABLE:
         return _Fault(_foreign_message(answer, secrets))
 
@@ -106,6 +108,12 @@ def _outcome(status: int, code: str | None) -> Outcome:
     """Say what became of the request: only a 4xx is a refusal, and not while the write is under way."""
     refused = 400 <= status < 500 and code != "idempotency_in_progress"
     return "rejected" if refused else "unknown"
+
+
+def masked_word(text: str | None, secrets: Iterable[str]) -> str | None:
+    """Replace secrets in what programs compare, such as a code, but for what is too short to be one."""
+    word: str | None = masked(text, [secret for secret in secrets if len(secret) >= _SHORTEST_SECRET])
+    return word
 
 
 def masked(value: Any, secrets: Iterable[str], depth: int = _DEEPEST) -> Any:

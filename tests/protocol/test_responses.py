@@ -140,6 +140,15 @@ def test_secrets_are_masked_wherever_the_server_repeats_them(body: bytes) -> Non
     assert "***" in f"{error} {error.details}"
 
 
+@pytest.mark.parametrize("secret", ["k", "in", "key", "s", ""])
+def test_what_is_too_short_for_a_secret_leaves_code_and_request_id_readable(secret: str) -> None:
+    """Programs compare them, also with a key of one letter, as tests have."""
+    error = refused(
+        409, b'{"error":{"code":"key_in_slug_taken","message":"m"}}', secret, x_request_id="req_key_1"
+    )
+    assert (error.code, error.request_id) == ("key_in_slug_taken", "req_key_1")
+
+
 def test_a_secret_in_the_request_id_is_masked() -> None:
     """The server may repeat anything in any place."""
     assert refused(400, ENVELOPE, SECRET, x_request_id=f"r-{SECRET}").request_id == "r-***"
