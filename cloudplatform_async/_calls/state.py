@@ -16,7 +16,7 @@ from cloudplatform_async._connections.foreign import connections_of
 from cloudplatform_async._protocol.budget import RetryBudget
 from cloudplatform_async._protocol.rate_limits import SharedLimit
 from cloudplatform_async._runtime.background import Background
-from cloudplatform_async._runtime.event_loop import close_in, current_clock, current_event_loop, has_ended
+from cloudplatform_async._runtime.event_loop import Leftovers, current_clock, current_event_loop, has_ended
 from cloudplatform_async.errors import ClientStateError
 from cloudplatform_async.observability.dispatch import Dispatch
 from cloudplatform_async.observability.logging import follow_environment
@@ -66,6 +66,7 @@ class SharedState(Struct, eq=False, kw_only=True):
     _loop: object = None
     _time: Callable[[], float] = lambda: 0.0
     scope_type: type[CancelScope] = CancelScope
+    _leftovers: Leftovers = field(default_factory=Leftovers)
 
     @classmethod
     def over(
@@ -116,7 +117,8 @@ class SharedState(Struct, eq=False, kw_only=True):
             self.scopes.clear()
             left = self.connections.renew()
             if left is not None:
-                await close_in(before, left.aclose, left.abandon)
+                self._leftovers.add(before, left.aclose, left.abandon)
+            await self._leftovers.close()
 
     def statistics(self) -> ClientStatistics:
         """Take a snapshot."""
@@ -136,11 +138,11 @@ class SharedState(Struct, eq=False, kw_only=True):
 
     async def aclose(self) -> None:
         """End calls and background tasks, then the connections; a second time does nothing."""
-        if self.closed:
-            return
-        self.closed = True
-        loop = self._loop if self.connections.opens_sockets else None
-        await close_in(loop, self._close, self.connections.abandon)
+        if not self.closed:
+            self.closed = True
+            loop = self._loop if self.connections.opens_sockets else None
+            self._leftovers.add(loop, self._close, self.connections.abandon)
+        await self._leftovers.close()
 
     async def _close(self) -> None:
         for scope in list(self.scopes):

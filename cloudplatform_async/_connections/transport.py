@@ -19,7 +19,7 @@ from cloudplatform_async._connections.pool import Pool, PooledLease
 from cloudplatform_async._connections.proxies import Proxies
 from cloudplatform_async._connections.tls import TLSSettings
 from cloudplatform_async._runtime.event_loop import (
-    close_in,
+    Leftovers,
     current_event_loop,
     has_ended,
     running_asyncio_loop,
@@ -72,6 +72,7 @@ class PooledTransport(httpx.AsyncBaseTransport):
         self.pool: Pool = Pool(limits, self._route, self._connect)
         self._has_parser = sys.implementation.name == "cpython" and find_spec("httptools") is not None
         self._own_functions: tuple[object, ...] = (None, None, None)
+        self._leftovers = Leftovers()
         self._loop: object = None  # of the last request that came by `handle_async_request`
         # Loads httpcore and, where it may be wanted, the native connection: now, and not while calls wait.
         import_module("cloudplatform_async._connections.httpx_connection")
@@ -116,7 +117,8 @@ class PooledTransport(httpx.AsyncBaseTransport):
 
     async def aclose(self) -> None:
         """Close all connections at once; requests in flight or queued end with ``httpx.CloseError``."""
-        await close_in(self._loop, self.pool.aclose, self.pool.abandon)
+        self._leftovers.add(self._loop, self.pool.aclose, self.pool.abandon)
+        await self._leftovers.close()
 
     async def _move(self) -> None:
         """Begin anew where the last event loop has ended, as a client does that has the pool itself."""
@@ -126,7 +128,8 @@ class PooledTransport(httpx.AsyncBaseTransport):
         self._loop = loop
         if before is not None:
             left = self.pool.renew()
-            await close_in(before, left.aclose, left.abandon)
+            self._leftovers.add(before, left.aclose, left.abandon)
+            await self._leftovers.close()
 
     def _route(self, origin: Origin) -> Route:
         proxy = self._proxies.find(origin) if self._proxies.are_there else None

@@ -80,6 +80,27 @@ async def close_in(loop: object, close: _Close, abandon: Callable[[], None]) -> 
         await anyio.to_thread.run_sync(partial(trio.from_thread.run, close, trio_token=token))
 
 
+class Leftovers:
+    """What is to be closed, mostly of event loops that have ended; it stays where a close is cancelled."""
+
+    def __init__(self) -> None:
+        self._waiting: list[tuple[object, _Close, Callable[[], None]]] = []
+
+    def add(self, loop: object, close: _Close, abandon: Callable[[], None]) -> None:
+        """Take what was left, with the arguments of `close_in`."""
+        self._waiting.append((loop, close, abandon))
+
+    async def close(self) -> None:
+        """Close all of it."""
+        while self._waiting:
+            left = self._waiting.pop()
+            try:
+                await close_in(*left)
+            except anyio.get_cancelled_exc_class():
+                self._waiting.append(left)
+                raise
+
+
 def _close_on_asyncio(loop: "asyncio.AbstractEventLoop", close: _Close) -> None:
     """Wait in a thread; a loop that is at rest must not be waited for, so its work is done here."""
     import asyncio

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import threading
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import anyio
@@ -155,6 +156,50 @@ def test_a_client_whose_loop_is_gone_is_closed_from_another(
         assert client.statistics().connections == 0
         anyio.run(server.has_peers, 0)
         anyio.run(client.aclose, backend=closing)
+    gc.collect()
+
+
+def cancelled(function: Callable[[], Awaitable[Any]]) -> None:
+    """Run a function that is cancelled in its first turn, as `asyncio.run` does to what it leaves."""
+
+    async def start() -> None:
+        task = asyncio.ensure_future(function())
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(start())
+
+
+@kinds
+@pytest.mark.parametrize("what", ["call", "close"])
+def test_a_cancelled_call_in_a_new_loop_loses_no_socket_of_the_old_one(
+    what: str, tls: bool, transport_class: type[Transport]
+) -> None:
+    """It was about to close them: the next close does."""
+    with Server(OK, tls=identified() if tls else None) as server:
+        client = client_of(server, transport_class)
+        asyncio.run(client.projects.get("prj"))
+        cancelled(partial(client.projects.get, "prj") if what == "call" else client.aclose)
+        asyncio.run(client.aclose())
+        anyio.run(server.has_peers, 0)
+    gc.collect()
+
+
+def test_a_cancelled_request_of_plain_httpx_in_a_new_loop_loses_no_socket_of_the_old_one() -> None:
+    """A transport by itself keeps the promise too."""
+    with Server(OK) as server:
+        transport = PooledTransport()
+
+        async def ask() -> None:
+            request = httpx.Request("GET", f"{server.url}/v1/projects/prj")
+            await (await transport.handle_async_request(request)).aread()
+
+        asyncio.run(ask())
+        cancelled(ask)
+        asyncio.run(transport.aclose())
+        anyio.run(server.has_peers, 0)
     gc.collect()
 
 
