@@ -19,7 +19,7 @@ from cloudplatform_async._oauth.authentication import Authentication
 from cloudplatform_async._protocol.encoding import checked_headers, merged
 from cloudplatform_async._protocol.rate_limits import SharedLimit
 from cloudplatform_async.credentials import KeySource, TokenSource
-from cloudplatform_async.environment import choose_credentials, read_environment
+from cloudplatform_async.environment import choose_base_url, choose_credentials, read_environment
 from cloudplatform_async.errors import ConfigurationError
 from cloudplatform_async.resources.any_endpoint import AnyEndpoint
 from cloudplatform_async.resources.attribute import ResourceAttribute, copied
@@ -28,13 +28,11 @@ from cloudplatform_async.resources.projects import Projects
 from cloudplatform_async.resources.usage import UsageMetrics
 from cloudplatform_async.resources.workflows import Workflows
 from cloudplatform_async.settings import (
-    DEFAULT_BASE_URL,
     Omit,
     PoolLimits,
     RetryPolicy,
     Timeouts,
     checked_bytes,
-    parse_base_url,
 )
 from cloudplatform_async.statistics import ClientStatistics
 
@@ -100,7 +98,7 @@ class AsyncClient(AnyEndpoint):
     ) -> None:
         found = read_environment(env_file)
         credentials = choose_credentials(api_key, access_token, found, base_url=base_url)
-        base = parse_base_url(base_url if base_url is not None else found.base_url or DEFAULT_BASE_URL)
+        base = choose_base_url(base_url, found)
         limit = checked_bytes("max_response_bytes", max_response_bytes)
         own = checked_headers(headers)
         bounds = _timeouts(timeout) or Timeouts()

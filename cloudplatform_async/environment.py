@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from io import StringIO
 from os import PathLike
 from pathlib import Path
+from typing import cast
 
 from msgspec import field
 
 from cloudplatform_async.credentials import Credentials, KeySource, TokenSource
-from cloudplatform_async.credentials.secrets import SecretStruct, is_blank
+from cloudplatform_async.credentials.secrets import SecretStruct, checked_secret, is_blank
 from cloudplatform_async.errors import ConfigurationError
+from cloudplatform_async.settings import DEFAULT_BASE_URL, BaseURL, parse_base_url
 
 BASE_URL = "CLOUD_API_BASE_URL"
 API_KEY = "CLOUD_API_KEY"
@@ -32,10 +34,15 @@ class Found(SecretStruct, frozen=True, kw_only=True):
     file: Mapping[str, str] = field(default_factory=dict[str, str])
     path: str | None = None
 
-    @property
-    def base_url(self) -> str | None:
-        """Give the base URL: the environment's goes before the file's."""
-        return self.environment.get(BASE_URL, self.file.get(BASE_URL))
+    def source_of(self, name: str, *, in_file: bool = False) -> str:
+        """Say where a name stands, for the message to whoever has to mend its value.
+
+        Args:
+            name: One of the three.
+            in_file: That of the file is taken, whatever the environment has.
+        """
+        is_outside = name in self.environment and not in_file
+        return name if is_outside else f"{name} in the env file {self.path!r}"
 
     def credentials(self, *, named_by_file: bool) -> tuple[str | None, str | None]:
         """Give key and token, name by name the environment's before the file's.
@@ -45,7 +52,8 @@ class Found(SecretStruct, frozen=True, kw_only=True):
                 write a file is not to be sent what the environment holds (API contract §2).
 
         Raises:
-            ConfigurationError: Where only the environment has some, and only the file the base URL.
+            ConfigurationError: Where only the environment has some, and only the file the base URL; and for
+                one that cannot be sent, by the name under which it stands.
         """
         held = self.file if named_by_file else {**self.file, **self.environment}
         key, token = held.get(API_KEY), held.get(ACCESS_TOKEN)
@@ -56,6 +64,8 @@ class Found(SecretStruct, frozen=True, kw_only=True):
                 "environment: a credential is not sent to an address that only a file names. Put it into the "
                 "file too, pass api_key= or access_token=, or set CLOUD_API_BASE_URL in the environment."
             )
+        for name in held.keys() & {API_KEY, ACCESS_TOKEN}:
+            checked_secret(held[name], self.source_of(name, in_file=named_by_file))
         return key, token
 
 
@@ -97,28 +107,48 @@ def choose_credentials(
     return Credentials.of(api_key, access_token)
 
 
+def choose_base_url(base_url: str | None, found: Found) -> BaseURL:
+    """Take the base URL that was passed, else that of the environment, of the env file, or the default.
+
+    Raises:
+        ConfigurationError: For one that is none; the message names where it stands.
+    """
+    text = found.environment.get(BASE_URL, found.file.get(BASE_URL))
+    if base_url is not None or text is None:
+        return parse_base_url(DEFAULT_BASE_URL if base_url is None else base_url)
+    return parse_base_url(text, found.source_of(BASE_URL))
+
+
 def _present(values: Mapping[str, str | None]) -> dict[str, str]:
-    found = ((name, values.get(name)) for name in _NAMES)
-    return {name: value for name, value in found if value and value.strip()}
+    found = ((name, (values.get(name) or "").strip()) for name in _NAMES)  # `echo` leaves a line break
+    return {name: value for name, value in found if value}
 
 
-def _read_file(path: str | PathLike[str]) -> dict[str, str]:
+def _read_file(given: object) -> dict[str, str]:
     try:
         from dotenv import dotenv_values
     except ImportError:
         raise ConfigurationError(
             'env_file= needs the extra `dotenv`: pip install "cloudplatform-async[dotenv]"'
         ) from None
+    if not isinstance(given, (str, PathLike)):
+        raise ConfigurationError(f"env_file must be the path of a file, not {given!r}.")
+    path = Path(cast("str | PathLike[str]", given))
     try:
-        text = _decoded(Path(path).read_bytes())
-    except (OSError, ValueError) as error:  # not a file, or not text
+        text = _decoded(path.read_bytes())
+    except UnicodeError:
         raise ConfigurationError(
-            f"env_file {os.fspath(path)!r} cannot be read: {type(error).__name__}."
+            f"env_file {str(path)!r} cannot be read as UTF-8, or UTF-16 with its mark; save it as UTF-8."
         ) from None
+    except (OSError, ValueError) as error:  # not a file
+        raise ConfigurationError(f"env_file {str(path)!r} cannot be read: {type(error).__name__}.") from None
     return _present(dotenv_values(stream=StringIO(text, newline=None), interpolate=False))
 
 
 def _decoded(content: bytes) -> str:
     """Read text in UTF-8, or in UTF-16 as Windows PowerShell writes it, with its byte order mark."""
     marked = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    return content.decode("utf-16" if marked else "utf-8-sig")
+    text = content.decode("utf-16" if marked else "utf-8-sig")
+    if "\0" in text:  # UTF-16 without the mark, or UTF-32
+        raise UnicodeError
+    return text

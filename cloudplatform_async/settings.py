@@ -94,9 +94,9 @@ class Timeouts:
         """Read a plain number as a bound of the whole call."""
         if isinstance(value, Timeouts):
             return value
-        if not _is_number(value):
+        if not _is_number(value) or not is_finite(value) or value <= 0:
             raise ConfigurationError(
-                f"timeout must be Timeouts, or a number of seconds for the whole call, not {shown(value)}."
+                f"timeout must be Timeouts, or a number of seconds above 0 in total, not {shown(value)}."
             )
         return cls(total=value)
 
@@ -272,22 +272,24 @@ def is_loopback(host: str) -> bool:
     return host.lower().rstrip(".") == "localhost"
 
 
-def parse_base_url(text: object) -> BaseURL:
+def parse_base_url(text: object, name: str = "base_url") -> BaseURL:
     """Check a base URL and take it apart.
+
+    Args:
+        text: The URL.
+        name: The option it came from, for the message.
 
     Raises:
         ConfigurationError: For a URL that is not secure, or whose path does not end in a version
             segment; the message shows the corrected one.
     """
-    parts = secure_url(text, "base_url")
+    parts = secure_url(text, name)
     path = parts.path.rstrip("/")
     if parts.query or parts.fragment or "?" in str(text) or "#" in str(text):
-        raise ConfigurationError(
-            "base_url must not contain a query or a fragment; pass queries as `params=`."
-        )
+        raise ConfigurationError(f"{name} must not contain a query or a fragment; pass queries as `params=`.")
     if not re.fullmatch(_VERSIONED, path):
         fixed = f"{parts.scheme}://{parts.netloc}{_corrected(path)}"
-        raise ConfigurationError(f"base_url must end in a version such as /v1: use {fixed}")
+        raise ConfigurationError(f"{name} must end in a version such as /v1: use {fixed}")
     return BaseURL(parts.scheme, parts.netloc.lower().removesuffix(":"), path)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import date
+from functools import cached_property
 from typing import Any
 from unittest.mock import create_autospec
 
@@ -195,6 +196,30 @@ async def test_a_view_of_a_subclass_is_of_it_and_keeps_its_state(kind: Any) -> N
         assert inner.projects is not client.projects
         await view.aclose()
         await client.projects.get("a")
+
+
+class Billing:
+    """Speaks for a client that it holds."""
+
+    def __init__(self, client: AsyncClient) -> None:
+        self.client = client
+
+
+class WithBilling(AsyncClient):
+    """A resource of a user's own, made once."""
+
+    @cached_property
+    def billing(self) -> Billing:
+        return Billing(self)
+
+
+async def test_what_a_subclass_made_of_a_client_does_not_speak_for_its_view() -> None:
+    """Else calls for one user would carry the credentials of another."""
+    async with WithBilling(api_key="k", transport=Wire(everything)) as client:
+        assert client.billing.client is client
+        view = client.with_options(access_token="user", api_key=OMIT)
+        assert view.billing.client is view
+        assert (client.billing.client, view.billing) == (client, view.billing)
 
 
 async def test_a_view_calls_with_its_own_options_also_where_its_client_has_called_before() -> None:

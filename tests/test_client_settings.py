@@ -162,6 +162,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "a negative number of retries": ({"retries": -1}, "RetryPolicy, or a whole number from 0 up"),
     "half a retry": ({"retries": 0.5}, "RetryPolicy"),
     "retries yes": ({"retries": True}, "RetryPolicy"),
+    "a timeout by its own name": ({"timeout": 0}, "timeout must be Timeouts, or a number of seconds above 0"),
+    "a proxy that is a number": ({"proxy": 3128}, "proxy: not the URL of a proxy"),
+    "a shared limit that is a number": ({"shared_limit": 600}, "collect.RedisLimit"),
+    "an env file that is a number": ({"env_file": 5}, "env_file must be the path"),
     "a timeout of words": ({"timeout": "10"}, "timeout must be Timeouts, or a number of seconds"),
     "a proxy of another's transport": (
         {"proxy": "http://127.0.0.1:9", "transport": always({})},

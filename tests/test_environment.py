@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from cloudplatform_async.environment import Found, choose_credentials, read_environment
+from cloudplatform_async.environment import Found, choose_base_url, choose_credentials, read_environment
 from cloudplatform_async.errors import ConfigurationError
+from cloudplatform_async.settings import DEFAULT_BASE_URL
 
 NAMES = ("CLOUD_API_BASE_URL", "CLOUD_API_KEY", "CLOUD_ACCESS_TOKEN")
 
@@ -208,6 +209,49 @@ def test_a_file_is_read_in_the_encodings_that_shells_write(
     content = ("\ufeff" + text if marked else text).encode(encoding.removesuffix("-marked"))
     (tmp_path / ".env").write_bytes(content)
     assert found_names(tmp_path / ".env") == {"CLOUD_API_KEY": "k", "CLOUD_ACCESS_TOKEN": "t"}
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32", "latin-1"])
+def test_a_file_in_another_encoding_is_told_which_to_use(encoding: str, tmp_path: Path) -> None:
+    """Instead of finding nothing in it."""
+    (tmp_path / ".env").write_bytes("# caf\u00e9\nCLOUD_API_KEY=k\n".encode(encoding))
+    with pytest.raises(ConfigurationError, match=r"env_file .*save it as UTF-8"):
+        read_environment(tmp_path / ".env")
+
+
+def test_blanks_and_line_breaks_round_a_value_are_no_part_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``echo`` and editors of secrets leave them there."""
+    for name in NAMES:
+        monkeypatch.setenv(name, " value\r\n")
+    assert found_names(None) == dict.fromkeys(NAMES, "value")
+
+
+@pytest.mark.parametrize("name", ["CLOUD_API_KEY", "CLOUD_ACCESS_TOKEN"])
+def test_a_credential_that_cannot_be_sent_is_named_by_where_it_stands(name: str, tmp_path: Path) -> None:
+    """Not by an option that nobody used; the file's where that goes first."""
+    bad, good = {name: "s3 cret"}, {name: "good"}
+    path = str(tmp_path / "my.env")
+    for found, where in (
+        (Found(environment=bad, file=good, path=path), f"^{name} must"),
+        (Found(file=bad, path=path), rf"^{name} in the env file .*my\.env' must"),
+        (Found(environment=good, file=bad | URL, path=path), rf"^{name} in the env file .*my\.env' must"),
+    ):
+        with pytest.raises(ConfigurationError, match=where) as caught:
+            choose_credentials(None, None, found)
+        assert "s3" not in str(caught.value)
+
+
+def test_a_base_url_is_named_by_where_it_stands() -> None:
+    """The option, the variable, or the variable and the file."""
+    bad = {"CLOUD_API_BASE_URL": "https://api.example.com"}
+    for base_url, found, where in (
+        ("https://api.example.com", Found(environment=URL), "^base_url must end"),
+        (None, Found(environment=bad, file=URL, path=".env"), "^CLOUD_API_BASE_URL must end"),
+        (None, Found(file=bad, path=".env"), r"^CLOUD_API_BASE_URL in the env file '\.env' must end"),
+    ):
+        with pytest.raises(ConfigurationError, match=where):
+            choose_base_url(base_url, found)
+    assert str(choose_base_url(None, Found())) == DEFAULT_BASE_URL
 
 
 @pytest.mark.parametrize("text", ["", "OTHER=1\n", "CLOUD_API_KEY=\n", "cloud_api_key=k\n"])

@@ -17,7 +17,7 @@ import pytest
 from fastapi import Body, FastAPI
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from cloudplatform_async import Project, Usage
+from cloudplatform_async import Page, Project, Usage
 from cloudplatform_async._protocol.decoding.conversion import payload_decoder
 from cloudplatform_async._protocol.responses import Answer
 from cloudplatform_async.models.base import Model
@@ -33,6 +33,14 @@ PLAIN = {
     "labels": {"team": "a"},
     "created_at": "2026-03-17T10:22:14Z",
     "updated_at": None,
+}
+NO_PAGE = {
+    "total": None,
+    "next_cursor": None,
+    "page": None,
+    "limit": None,
+    "has_more": False,
+    "request_id": None,
 }
 PLAIN_USAGE = {"from": "2026-03-01", "to": "2026-03-17", "requests": 5, "error_rate": 0.5}
 
@@ -147,6 +155,16 @@ async def maybe() -> Usage | None:
     return USAGE
 
 
+async def page() -> Page[Project]:
+    """An endpoint of a page."""
+    return Page(items=[PROJECT], total=3, page=1, limit=1, has_more=True)
+
+
+async def pages() -> dict[str, Page[Usage]]:
+    """An endpoint of pages of something else."""
+    return {"a": Page(items=[USAGE])}
+
+
 async def untold():  # type: ignore[no-untyped-def]
     """An endpoint that does not say what it returns."""
     return {"found": [PROJECT]}
@@ -154,7 +172,14 @@ async def untold():  # type: ignore[no-untyped-def]
 
 @pytest.mark.parametrize(
     ("endpoint", "expected"),
-    [(one, PLAIN), (many, [PLAIN, PLAIN]), (maybe, PLAIN_USAGE), (untold, {"found": [PLAIN]})],
+    [
+        (one, PLAIN),
+        (many, [PLAIN, PLAIN]),
+        (maybe, PLAIN_USAGE),
+        (untold, {"found": [PLAIN]}),
+        (page, {**NO_PAGE, "items": [PLAIN], "total": 3, "page": 1, "limit": 1, "has_more": True}),
+        (pages, {"a": {**NO_PAGE, "items": [PLAIN_USAGE]}}),
+    ],
 )
 def test_a_fastapi_endpoint_returns_models(endpoint: Callable[..., Any], expected: object) -> None:
     """With the platform's names, whether it is annotated or not."""
@@ -217,6 +242,17 @@ def test_pydantic_holds_writes_and_reads_models() -> None:
     assert (written["project"], written["usages"]) == (PLAIN, [PLAIN_USAGE])
     assert written["billed"]["parts"] == [{"type": "q"}]
     assert Report.model_validate_json(report.model_dump_json()) == report
+
+
+def test_pydantic_holds_writes_and_reads_pages() -> None:
+    """With items of their own type."""
+    adapter = TypeAdapter(Page[Project])
+    page = Page(items=[PROJECT], total=1)
+    assert adapter.validate_python(page) is page
+    assert adapter.validate_json(adapter.dump_json(page)) == page
+    assert adapter.json_schema()["required"] == ["items"]
+    with pytest.raises(ValidationError):
+        adapter.validate_python({"items": [{"id": "a"}]})
 
 
 @pytest.mark.parametrize("wrong", [{}, {**PLAIN_USAGE, "requests": -1}, {**PLAIN_USAGE, "error_rate": 2}, 5])

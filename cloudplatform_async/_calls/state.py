@@ -17,7 +17,7 @@ from cloudplatform_async._protocol.budget import RetryBudget
 from cloudplatform_async._protocol.rate_limits import SharedLimit
 from cloudplatform_async._runtime.background import Background
 from cloudplatform_async._runtime.event_loop import Leftovers, current_clock, current_event_loop, has_ended
-from cloudplatform_async.errors import ClientStateError
+from cloudplatform_async.errors import ClientStateError, ConfigurationError
 from cloudplatform_async.observability.dispatch import Dispatch
 from cloudplatform_async.observability.logging import follow_environment
 from cloudplatform_async.responses import RateLimit
@@ -37,6 +37,13 @@ class Counters(Struct):
     retries: int = 0
     throttled: int = 0
     replayed: int = 0
+
+
+def _turns(limit: object) -> SharedTurns | None:
+    if limit is not None and not isinstance(limit, SharedLimit):
+        kind = type(limit).__name__
+        raise ConfigurationError(f"shared_limit must be one such as collect.RedisLimit, not a {kind}.")
+    return None if limit is None else SharedTurns(limit)
 
 
 class SharedState(Struct, eq=False, kw_only=True):
@@ -85,7 +92,7 @@ class SharedState(Struct, eq=False, kw_only=True):
         return cls(
             connections=connections_of(transport),
             dispatch=Dispatch(observers),
-            shared_turns=None if shared_limit is None else SharedTurns(shared_limit),
+            shared_turns=_turns(shared_limit),
         )
 
     async def enter(self) -> float:

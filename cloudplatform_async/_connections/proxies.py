@@ -38,7 +38,7 @@ class Proxies:
     __slots__ = ("_environment", "_explicit", "_known", "_no_proxy", "are_there")
 
     def __init__(self, proxy: str | httpx.URL | None, *, trust_env: bool) -> None:
-        self._explicit = None if proxy is None else _parsed(str(proxy), "proxy")
+        self._explicit = None if proxy is None else _parsed(proxy, "proxy")
         self._environment = getproxies() if proxy is None and trust_env else {}
         self._no_proxy = re.split(r"[,\s]+", self._environment.get("no", "").lower().strip(", \t"))
         self.are_there = self._explicit is not None or bool(self._environment)
@@ -121,7 +121,8 @@ def is_loopback(host: str) -> bool:
     return name == "localhost" or name.endswith(".localhost")
 
 
-def _parsed(text: str, option: str) -> httpx.URL:
+def _parsed(url_or_text: object, option: str) -> httpx.URL:
+    text = str(url_or_text) if isinstance(url_or_text, (str, httpx.URL)) else ""
     text = text if "://" in text else f"http://{text}"
     # GNOME writes socks://; socks5h:// says what httpx does anyway, and its old versions do not know it.
     text = re.sub("^socks(5h)?://", "socks5://", text, flags=re.IGNORECASE)

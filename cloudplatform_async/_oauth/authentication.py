@@ -160,8 +160,8 @@ class Authentication:
         return (*headers, token.header)
 
     async def _asked(self, source: SecretFunction) -> Secret:
-        secret = Secret(await of_user(source.function))
-        checked_secret(secret.reveal(), source.name)
+        given = Secret(await of_user(source.function))
+        secret = Secret(checked_secret(given.reveal(), source.name))
         self._given.append(secret)
         return secret
 

@@ -1,11 +1,11 @@
 """Where the pages of a walk come from: a list of the platform, or items that are there already."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Generic, Protocol, Self, TypeVar
+from typing import Any, Generic, Protocol, Self, TypeVar, get_args, get_type_hints, overload
 
 from attrs import Factory, evolve, field, frozen
 from msgspec import UNSET, Struct, UnsetType
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from cloudplatform_async._calls.failures import tell_of_answer
 from cloudplatform_async._calls.sender import Sender
@@ -17,12 +17,13 @@ from cloudplatform_async._protocol.lists.links import follow
 from cloudplatform_async._protocol.lists.page_walk import PageFacts, Position, next_position
 from cloudplatform_async._runtime.background import Background
 from cloudplatform_async.errors import CloudPlatformError, PaginationError
+from cloudplatform_async.models.base import SchemaHandler, record_schema
 
 T = TypeVar("T")
 
 
 class Page(Struct, Generic[T], frozen=True, kw_only=True):
-    """One page of a list: iterable, and as long as it has items.
+    """One page of a list: iterable and indexed, and as long as it has items.
 
     Attributes:
         items: In the server's order.
@@ -51,6 +52,30 @@ class Page(Struct, Generic[T], frozen=True, kw_only=True):
 
     def __len__(self) -> int:
         return len(self.items)
+
+    @overload
+    def __getitem__(self, place: int) -> T: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> list[T]: ...
+
+    def __getitem__(self, place: int | slice) -> T | list[T]:
+        return self.items[place]
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: SchemaHandler) -> dict[str, Any]:
+        """Describe the page to pydantic, and so to FastAPI; neither is imported for it."""
+        item: Any = next(iter(get_args(source)), Any)
+        hints = {**get_type_hints(cls), "items": list[item]}
+        fields = {
+            name: {
+                "type": "typed-dict-field",
+                "schema": handler.generate_schema(hint),
+                "required": name == "items",
+            }
+            for name, hint in hints.items()
+        }
+        return record_schema(cls, fields, make=lambda given: cls(**given), values=asdict)
 
 
 class Fetched(Struct, Generic[T], eq=False, kw_only=True):

@@ -227,11 +227,7 @@ def query_string(params: Query | None) -> str:
     Raises:
         InvalidRequestError: For NaN, infinities, naive datetimes and types without a text form.
     """
-    return "&".join(f"{quoted(_name_of(name))}={quoted(text)}" for name, text in _pairs(params or {}))
-
-
-def _name_of(name: object) -> str:
-    return name if isinstance(name, str) else str(name)
+    return "&".join(f"{quoted(_text('params', name))}={quoted(text)}" for name, text in _pairs(params or {}))
 
 
 def _pairs(params: Query) -> Iterator[tuple[str, str]]:
@@ -260,13 +256,20 @@ def _text(name: str, value: object) -> str:
     )
 
 
-def checked_headers(headers: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
+def checked_headers(headers: object) -> tuple[tuple[str, str], ...]:
     """Check headers of the caller (API contract §1, own headers).
 
     Raises:
         InvalidRequestError: For names that are ours to send, and for text that no header may carry.
     """
-    return tuple(_header(name, value) for name, value in headers.items()) if headers else ()
+    if not headers:
+        return ()
+    if not isinstance(headers, Mapping):
+        raise InvalidRequestError(
+            f"`headers` must be a mapping of names to values, not a {type(headers).__name__}."
+        )
+    given = cast("Mapping[object, object]", headers)
+    return tuple(_header(name, value) for name, value in given.items())
 
 
 def _header(name: object, value: object) -> tuple[str, str]:

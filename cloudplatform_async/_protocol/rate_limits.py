@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from cloudplatform_async.responses import RateLimit
 
@@ -147,6 +147,7 @@ def shared_name(identity: str, group: str) -> str:
     return sha256(f"cloudplatform_async shared limit\0{identity}\0{group}".encode()).hexdigest()[:32]
 
 
+@runtime_checkable
 class SharedLimit(Protocol):
     """A rate limit that several processes share, for ``AsyncClient(shared_limit=…)``.
 

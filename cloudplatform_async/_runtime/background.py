@@ -49,7 +49,9 @@ class Job(ABC, Generic[T]):
         await self.ended()
         error = self._error()
         if isinstance(error, get_cancelled_exc_class()):
-            raise ClientStateError("The client was closed while this was under way.")
+            raise ClientStateError(
+                "The client was closed, or its event loop ended, while this was under way."
+            )
         if error is not None:
             self._waiters += 1
             raise error if self._waiters == 1 else another(error)

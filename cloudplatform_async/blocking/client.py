@@ -1,7 +1,8 @@
 """The blocking client: one `AsyncClient` behind a portal, with the same names and no `await`."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from functools import cached_property, partial
+from inspect import getattr_static
 from os import PathLike
 from types import TracebackType
 from typing import Any, NoReturn, Self, TypeVar, Unpack, cast, overload
@@ -34,6 +35,7 @@ from cloudplatform_async.blocking.resources import (
 from cloudplatform_async.blocking.walks import Walk
 
 T = TypeVar("T")
+_State = dict[str, object]
 
 
 class _Behind(AsyncClient):
@@ -43,6 +45,15 @@ class _Behind(AsyncClient):
 
     def __repr__(self) -> str:
         return super().__repr__().replace(type(self).__name__, "Client")
+
+
+def _state_of(client: object) -> Iterator[tuple[str, object]]:
+    """Give what a view keeps: attributes and slots, without cached properties, which speak for the client."""
+    state = cast("_State | tuple[_State | None, _State]", object.__getstate__(client))
+    for part in state if isinstance(state, tuple) else (state,):
+        for name, value in (part or {}).items():
+            if not isinstance(getattr_static(type(client), name, None), cached_property):
+                yield name, value
 
 
 class Client:
@@ -122,7 +133,8 @@ class Client:
     ) -> Self:
         """Make a view of this client with other options; the arguments are those of ``AsyncClient``."""
         view = object.__new__(type(self))
-        view.__dict__.update(self.__dict__)
+        for name, value in _state_of(self):
+            object.__setattr__(view, name, value)
         view._is_view = True
         options = self._client.with_options(
             timeout=timeout, retries=retries, access_token=access_token, api_key=api_key, headers=headers

@@ -1,11 +1,13 @@
 """What every model can do: give its plain JSON values, to programs, to FastAPI and to pydantic."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
-from typing import Annotated, Any, Protocol, cast, get_args, get_origin
+from typing import Annotated, Any, Protocol, TypeVar, cast, get_args, get_origin
 
 import attrs
 import msgspec
 from msgspec import Meta
+
+R = TypeVar("R")
 
 _BOUNDS = ("ge", "gt", "le", "lt", "multiple_of", "min_length", "max_length", "pattern")
 _PLAIN = (str, int, float, bool, type(None))
@@ -52,28 +54,42 @@ class Model:
         """Describe the model to pydantic, and so to FastAPI and its OpenAPI; neither is imported for it."""
         fields = {wire_name(field): field for field in _fields(cls) if field.init}
         names = {wire: str(field.alias) for wire, field in fields.items()}
-        shape = {
-            "type": "typed-dict",
-            "cls": cls,
-            "fields": {wire: _described(field, handler) for wire, field in fields.items()},
-        }
+        made: Callable[..., Model] = cls
+        schema = record_schema(
+            cls,
+            {wire: _described(field, handler) for wire, field in fields.items()},
+            make=lambda given: made(**{names[wire]: value for wire, value in given.items()}),
+            values=lambda model: {wire: value for wire, value in _items(model) if wire in names},
+        )
+        return {**schema, "ref": f"{cls.__module__}.{cls.__qualname__}:{id(cls)}"}
 
-        def validated(value: object, validate: Any) -> Model:
-            made: Callable[..., Model] = cls
-            if isinstance(value, cls):
-                return value
-            return made(**{names[wire]: given for wire, given in validate(value).items()})
 
-        def serialized(model: Model) -> dict[str, Any]:
-            return {wire: value for wire, value in _items(model) if wire in names}
+def record_schema(
+    kind: type[R],
+    fields: Mapping[str, dict[str, Any]],
+    *,
+    make: Callable[[dict[str, Any]], R],
+    values: Callable[[R], dict[str, Any]],
+) -> dict[str, Any]:
+    """Describe a class to pydantic: its instances stay as they are, and are written as objects.
 
-        return {
-            "type": "function-wrap",
-            "ref": f"{cls.__module__}.{cls.__qualname__}:{id(cls)}",
-            "function": {"type": "no-info", "function": validated},
-            "schema": shape,
-            "serialization": {"type": "function-plain", "function": serialized, "return_schema": shape},
-        }
+    Args:
+        kind: The class.
+        fields: As pydantic describes them, by their names in JSON.
+        make: Makes an instance of the fields' values.
+        values: Gives them back.
+    """
+    shape = {"type": "typed-dict", "cls": kind, "fields": fields}
+
+    def validated(value: object, validate: Callable[[object], dict[str, Any]]) -> R:
+        return value if isinstance(value, kind) else make(validate(value))
+
+    return {
+        "type": "function-wrap",
+        "function": {"type": "no-info", "function": validated},
+        "schema": shape,
+        "serialization": {"type": "function-plain", "function": values, "return_schema": shape},
+    }
 
 
 def _fields(kind: Any) -> "tuple[attrs.Attribute[Any], ...]":

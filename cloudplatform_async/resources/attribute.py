@@ -2,6 +2,7 @@
 
 from collections import ChainMap
 from collections.abc import Callable
+from functools import cached_property
 from inspect import getattr_static
 from typing import Generic, Protocol, TypeVar, cast, overload
 
@@ -46,7 +47,9 @@ class ResourceAttribute(Generic[R]):
 
 
 def copied(client: C, **changes: object) -> C:
-    """Copy a client with the attributes of its subclass, and without the resources that it made.
+    """Copy a client with the attributes of its subclass, and without what it made of itself.
+
+    Resources and cached properties speak for the client that they were made for: the copy makes its own.
 
     Args:
         client: Or a view.
@@ -57,6 +60,6 @@ def copied(client: C, **changes: object) -> C:
     state = cast("_State | tuple[_State, _State]", object.__getstate__(client))
     parts = state if isinstance(state, tuple) else (state,)
     for name, value in ChainMap(changes, *parts).items():
-        if not isinstance(getattr_static(type(client), name, None), ResourceAttribute):
+        if not isinstance(getattr_static(type(client), name, None), (ResourceAttribute, cached_property)):
             object.__setattr__(copy, name, value)
     return copy

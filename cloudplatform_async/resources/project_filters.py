@@ -41,7 +41,7 @@ def check_filters(filters: ProjectFilters) -> None:
     _check_moment("created_after", filters.get("created_after"))
     _check_moment("created_before", filters.get("created_before"))
     label = filters.get("label")
-    for each in (label,) if isinstance(label, str) else label or ():
+    for each in label if isinstance(label, (list, tuple)) else () if label is None else (label,):
         _check_label(each)
 
 
@@ -52,4 +52,4 @@ def _check_moment(name: str, moment: object) -> None:
 
 def _check_label(label: object) -> None:
     if not isinstance(label, str) or not re.fullmatch("[^:]+:.+", label, re.DOTALL):
-        raise InvalidRequestError(f"`label` must be 'key:value', not {label!r}.")
+        raise InvalidRequestError(f"`label` must be 'key:value', or a list of such, not {label!r}.")

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import ContextVar
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NoReturn
@@ -302,6 +303,27 @@ def test_a_view_speaks_with_other_options_and_its_close_does_nothing(
 
 
 @pytest.mark.slow
+class Branded(Client):
+    """A subclass of a user, with a field in a slot and one made once."""
+
+    __slots__ = ("brand",)
+
+    @cached_property
+    def owner(self) -> list[Client]:
+        return [self]
+
+
+def test_a_view_of_a_subclass_is_of_it_and_keeps_its_state(sandbox: Sandbox) -> None:
+    """As a view of the awaited client does."""
+    with Branded(base_url=sandbox.base_url, api_key=sandbox.api_key) as client:
+        client.brand = "b"
+        assert client.owner == [client]
+        view = client.with_options(timeout=5)
+        assert (type(view), view.brand, view.owner) == (Branded, "b", [view])
+        assert view.projects is not client.projects
+        assert view.projects.list(limit=1).items == client.projects.list(limit=1).items
+
+
 def test_eight_threads_share_a_client(client: Client) -> None:
     """8,000 calls, each with its own answer."""
 

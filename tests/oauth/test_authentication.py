@@ -92,6 +92,20 @@ async def test_functions_are_asked_for_every_attempt(source: Callable[..., Any])
     assert plain(await ours.headers(None)) == [(b"x-api-key", b"k2"), (b"authorization", b"Bearer t2")]
 
 
+class Shown(str):
+    """A text that shows and encodes itself as another."""
+
+    def encode(self, *_: Any) -> bytes:
+        return b"encoded"
+
+
+async def test_a_function_may_give_a_subclass_of_text() -> None:
+    """It is sent as what it is below, as one that is passed is."""
+    ours = authentication(lambda: Shown("k"), lambda: Shown("t"))
+    sent = plain(await ours.headers(None))
+    assert sent == [(b"x-api-key", b"k"), (b"authorization", b"Bearer t")]
+
+
 async def test_a_function_and_a_text_go_together() -> None:
     """Each source is its own."""
     ours = authentication("k", giving("t"))

@@ -66,6 +66,7 @@ async def test_a_page_is_iterated_and_has_a_length() -> None:
     async with client_of(Listing(names(15))) as client:
         page = await client.projects.list(page=2)
         assert ([project.id for project in page], len(page)) == (names(15)[10:], 5)
+        assert (page[0].id, page[-1].id, page[1:3]) == ("prj_0010", "prj_0014", page.items[1:3])
     assert (list(Page[Project](items=[])), len(Page[Project](items=[]))) == ([], 0)
 
 

@@ -563,6 +563,12 @@ class Amount(Decimal):
     """Money."""
 
 
+class Plan(Enum):
+    """An enum that is nothing else."""
+
+    FREE = "free"
+
+
 BELOW: dict[str, tuple[Any, bytes, str | None]] = {
     "text": (Text("x"), b'"x"', "x"),
     "int": (Count(3), b"3", "3"),
@@ -595,6 +601,36 @@ def test_an_instance_of_a_subclass_is_sent_as_what_it_is_below(case: str) -> Non
 def test_a_subclass_may_be_a_name_of_a_mapping(name: Any, written: bytes) -> None:
     """At any depth."""
     assert json_body({"v": [{name: 1}]}) == b'{"v":[{"%s":1}]}' % written
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        (Plan.FREE, "free"),
+        (Number.ONE, "1"),
+        (Count(3), "3"),
+        (True, "true"),
+        (Day(2026, 1, 2), "2026-01-02"),
+        (Text("k"), "k"),
+    ],
+)
+def test_a_name_of_a_filter_is_written_as_a_value_of_it_is(name: Any, written: str) -> None:
+    """As in bodies: an enum is its value, a subclass what it is below."""
+    assert query_string({name: "v"}) == f"{written}=v"
+
+
+@pytest.mark.parametrize("name", [None, 1.0e400, ("a",), datetime(2026, 1, 2)])
+def test_what_cannot_be_the_name_of_a_filter_is_refused(name: Any) -> None:
+    """As a value of one is."""
+    with pytest.raises(InvalidRequestError):
+        query_string({name: "v"})
+
+
+@pytest.mark.parametrize("headers", ["x-a: b", [("x-a", "b")], {"x-a"}])
+def test_headers_that_are_no_mapping_are_refused(headers: Any) -> None:
+    """By the argument's name."""
+    with pytest.raises(InvalidRequestError, match="`headers` must be a mapping"):
+        checked_headers(headers)
 
 
 def test_a_subclass_of_text_may_be_an_id_a_name_and_a_header() -> None:

@@ -1,8 +1,9 @@
 """Many creates: in order, side by side, each with its result, whatever becomes of the others."""
 
+import asyncio
 import gc
 import json
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import suppress
 from contextvars import ContextVar
 from typing import Any
@@ -11,6 +12,7 @@ import anyio
 import anyio.lowlevel
 import httpx
 import pytest
+import trio
 from attrs import define, field
 
 from cloudplatform_async import (
@@ -296,6 +298,26 @@ async def test_a_consumer_that_is_cancelled_loses_no_result() -> None:
         works.gates["s0"].set()
         slugs = [result.project.slug async for result in results if result.project]
     assert slugs == ["s0", "s1"]
+
+
+@pytest.mark.parametrize("run", [asyncio.run, lambda main: trio.run(lambda: main)])
+def test_a_create_that_was_under_way_when_its_loop_ended_says_so(run: Callable[[Any], None]) -> None:
+    """Nobody has closed the client."""
+    works = Works(gates={"s1": anyio.Event()})
+    client = client_of(works)
+    results = client.projects.create_many(items(2), concurrency=2)
+
+    async def first() -> None:
+        assert (await anext(results)).outcome == "created"
+        await settle()
+
+    async def second() -> None:
+        with pytest.raises(ClientStateError, match="its event loop ended"):
+            await anext(results)
+        await client.aclose()
+
+    run(first())
+    run(second())
 
 
 async def test_a_closed_client_is_no_result() -> None:

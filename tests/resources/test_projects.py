@@ -167,6 +167,8 @@ REFUSED: dict[str, tuple[Any, str]] = {
     ),
     "a time as text": (lambda projects: projects.list(created_after="2026-03-17"), "datetime"),
     "a label without a value": (lambda projects: projects.list(label="team"), "key:value"),
+    "a label that is a number": (lambda projects: projects.list(label=5), "key:value"),
+    "labels in a set": (lambda projects: projects.list(label={"a:b"}), "list of such"),
     "a label among others": (lambda projects: projects.list(label=["a:b", ":c"]), "key:value"),
     "paging among the filters": (lambda projects: projects.list(filters={"limit": 5}), "limit"),
     "a filter given twice": (lambda projects: projects.list(name="a", filters={"name": "b"}), "name"),
