@@ -265,9 +265,7 @@ def checked_headers(headers: object) -> tuple[tuple[str, str], ...]:
     if not headers:
         return ()
     if not isinstance(headers, Mapping):
-        raise InvalidRequestError(
-            f"`headers` must be a mapping of names to values, not a {type(headers).__name__}."
-        )
+        raise InvalidRequestError(f"`headers` must be a mapping, not a {type(headers).__name__}.")
     given = cast("Mapping[object, object]", headers)
     return tuple(_header(name, value) for name, value in given.items())
 

@@ -164,7 +164,7 @@ async def test_a_proxy_with_an_address_of_ipv6_is_named_as_in_a_url() -> None:
     async with AsyncClient(
         base_url="https://api.example.invalid/v1", api_key="k", transport=transport, retries=0
     ) as client:
-        with pytest.raises(APIConnectionError, match=r"The proxy \[::1\]:1: ") as caught:
+        with pytest.raises(APIConnectionError, match=r"The proxy \[::1\]:1\b") as caught:
             await client.projects.get("prj")
     assert "hunter2" not in str(caught.value)
 
