@@ -294,6 +294,33 @@ async def test_an_error_of_a_token_store_is_signed_by_no_call(
     assert oauth.slot.refusal is None
 
 
+async def test_a_rotated_refresh_token_is_not_lost_where_a_store_fails_to_take_it() -> None:
+    """The old one is spent: the next call goes on with the new one, and the store gets what comes of that."""
+    spent, saved, told = list[str](), list[bytes](), list[str]()
+
+    class Full(Failing):
+        async def save(self, key: str, owner: str, value: bytes) -> None:
+            saved.append(value)
+            if len(saved) == 1:
+                raise OSError(28, "No space left")
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if str(request.url) != TOKEN_URL:
+            return httpx.Response(200, json={"id": "a", "name": "b"})
+        spent.append(request.content.decode().rpartition("=")[2])
+        new = f"r{len(spent) + 1}"
+        return httpx.Response(200, json={"access_token": "t", "token_type": "bearer", "refresh_token": new})
+
+    store = Full("", theirs(RateLimitError))
+    oauth = OAuthRefreshToken(TOKEN_URL, "id", "secret", "r1", store=store, on_rotate=told.append)
+    async with AsyncClient(access_token=oauth, transport=Wire(answer)) as client:
+        with pytest.raises(OSError, match="No space left"):
+            await client.projects.get("a")
+        assert (await client.projects.get("a")).id == "a"
+    assert (spent, told) == (["r1", "r2"], ["r3"])
+    assert b'"r3"' in bytes(saved[-1])
+
+
 @pytest.mark.parametrize("method", ["acquire", "pause"])
 @pytest.mark.parametrize("kind", [RateLimitError, ClientStateError, APIConnectionError])
 async def test_an_error_of_a_shared_limit_is_signed_by_no_call(

@@ -131,18 +131,19 @@ class TokenKeeper(Struct, frozen=True, eq=False):
 
     async def _grant(self, oauth: OAuth) -> AccessToken:
         """Ask the endpoint; a rotated refresh token is kept at once, for the old one is spent."""
-        began = CLOCK.process.monotonic()
+        began, rotated = CLOCK.process.monotonic(), False
 
         async def ask() -> Grant:
+            nonlocal rotated
             grant = await ask_for_token(self._connections, oauth)
             oauth.slot.news = CLOCK.process.monotonic() - began
+            if isinstance(oauth, OAuthRefreshToken) and grant.refresh_token is not None:
+                rotated = grant.refresh_token.reveal() != current_refresh_token(oauth).reveal()
+                oauth.slot.refresh_token = grant.refresh_token  # a store may fail to take it
             return grant
 
         grant = await (ask() if oauth.store is None else shared_grant(oauth, oauth.store, ask))
-        if isinstance(oauth, OAuthRefreshToken) and grant.refresh_token is not None:
-            rotated = grant.refresh_token.reveal() != current_refresh_token(oauth).reveal()
-            oauth.slot.refresh_token = grant.refresh_token
-            oauth.slot.unannounced = grant.token if rotated else None
+        oauth.slot.unannounced = grant.token if rotated else None
         return grant.token
 
 
