@@ -8,7 +8,6 @@ from types import TracebackType
 from typing import Any, NoReturn, Self, TypeVar
 
 from anyio import CancelScope
-from attrs import evolve
 from httpx import URL, AsyncBaseTransport
 
 from cloudplatform_async._calls.messages import Messages
@@ -16,7 +15,7 @@ from cloudplatform_async._calls.sender import Sender
 from cloudplatform_async._calls.state import SharedState
 from cloudplatform_async._connections.transport import PooledTransport
 from cloudplatform_async._oauth.authentication import Authentication
-from cloudplatform_async._protocol.encoding import checked_headers, merged
+from cloudplatform_async._protocol.encoding import checked_headers
 from cloudplatform_async._protocol.rate_limits import SharedLimit
 from cloudplatform_async.credentials import KeySource, TokenSource
 from cloudplatform_async.environment import choose_base_url, choose_credentials, read_environment
@@ -154,9 +153,7 @@ class AsyncClient(AnyEndpoint):
         view = Sender(
             state=sender.state,
             authentication=authentication,
-            messages=evolve(
-                sender.messages, headers=merged(sender.messages.headers, checked_headers(headers))
-            ),
+            messages=sender.messages.with_headers(checked_headers(headers)),
             timeouts=_timeouts(timeout) or sender.timeouts,
             retries=sender.retries if retries is None else RetryPolicy.of(retries),
         )

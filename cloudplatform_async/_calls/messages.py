@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from typing import Any
 
 import httpx
-from attrs import Factory, field, frozen
 
 from cloudplatform_async._calls.progress import Progress
 from cloudplatform_async._connections.messages import Origin, RawHeaders, Request, Response
@@ -25,28 +24,36 @@ _CONSTANT = (
 _JSON = (b"content-type", b"application/json")
 
 
-@frozen(eq=False, repr=False, kw_only=True)
 class Messages:
     """Writes requests to one base URL and reads their responses; what does not change is prepared once.
 
-    Attributes:
+    Args:
         base: Where every request goes.
         limit: Most bytes of an answer's body.
-        packed_limit: Most bytes of it as it comes.
         headers: Of the client's user, checked.
+
+    Attributes:
+        packed_limit: Most bytes of an answer's body as it comes.
         origin: Of the base URL.
+
+    Raises:
+        ConfigurationError: The base URL is none.
     """
 
-    base: BaseURL
-    limit: int
-    headers: tuple[tuple[str, str], ...] = ()
-    packed_limit: int = field(
-        init=False, default=Factory(lambda self: packed_limit(self.limit), takes_self=True)
-    )
-    origin: Origin = field(init=False, default=Factory(lambda self: _origin_of(self), takes_self=True))
-    _constant: tuple[tuple[bytes, bytes], ...] = field(
-        init=False, default=Factory(lambda self: self._headers_with(()), takes_self=True)
-    )
+    def __init__(self, *, base: BaseURL, limit: int, headers: tuple[tuple[str, str], ...] = ()) -> None:
+        self.base = base
+        self.limit = limit
+        self.headers = headers
+        self.packed_limit: int = packed_limit(limit)
+        try:
+            self.origin: Origin = Origin.of(httpx.URL(str(base)))
+        except httpx.InvalidURL as error:
+            raise ConfigurationError(f"base_url is not a valid URL: {error}.") from None
+        self._constant = self._headers_with(())
+
+    def with_headers(self, headers: tuple[tuple[str, str], ...]) -> "Messages":
+        """Give the same with more headers of the user."""
+        return Messages(base=self.base, limit=self.limit, headers=merged(self.headers, headers))
 
     def request_id_of(self, call: Call[Any]) -> str | None:
         """Find the request id that the user gave as a header, for one call or for all."""
@@ -111,13 +118,6 @@ class Messages:
             error.request_id = headers.get("x-request-id")
             raise
         return Answer(status, headers, body)
-
-
-def _origin_of(messages: Messages) -> Origin:
-    try:
-        return Origin.of(httpx.URL(str(messages.base)))
-    except httpx.InvalidURL as error:
-        raise ConfigurationError(f"base_url is not a valid URL: {error}.") from None
 
 
 def by_name(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:

@@ -9,9 +9,6 @@ import httpx
 
 from cloudplatform_async.errors import ConfigurationError
 
-Verify = bool | str | Path | ssl.SSLContext
-"""Whom to trust: the usual authorities, nobody is checked, a file or folder of certificates, a context."""
-
 
 class TLSSettings:
     """One ``SSLContext`` for many connections: loading the authorities takes 10 to 20 ms.
@@ -25,7 +22,7 @@ class TLSSettings:
         cloudplatform_async.ConfigurationError: The path cannot be loaded.
     """
 
-    def __init__(self, verify: Verify, *, trust_env: bool) -> None:
+    def __init__(self, verify: bool | str | Path | ssl.SSLContext, *, trust_env: bool) -> None:
         self._verify = _load(verify) if isinstance(verify, str | Path) else verify
         self._trust_env = trust_env
 
@@ -37,8 +34,13 @@ class TLSSettings:
             httpx.ConnectError: The authorities named by the environment cannot be loaded.
         """
         try:
-            named = _authorities_of_environment() if self._verify is True and self._trust_env else None
-            return named or httpx.create_ssl_context(verify=self._verify, trust_env=self._trust_env)
+            if self._verify is True and self._trust_env:
+                # As httpx 0.28 does; 0.27 passes over a path that is not there, and trusts the usual ones.
+                if path := os.environ.get("SSL_CERT_FILE"):
+                    return ssl.create_default_context(cafile=path)
+                if path := os.environ.get("SSL_CERT_DIR"):
+                    return ssl.create_default_context(capath=path)
+            return httpx.create_ssl_context(verify=self._verify, trust_env=self._trust_env)
         except OSError as error:
             raise httpx.ConnectError("The trusted certificates cannot be loaded.") from error
 
@@ -46,15 +48,6 @@ class TLSSettings:
     def unused(self) -> ssl.SSLContext:
         """A context that trusts nobody: httpx wants one for plain connections too."""
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-
-
-def _authorities_of_environment() -> ssl.SSLContext | None:
-    # As httpx 0.28 does; 0.27 passes over a path that is not there, and trusts the usual authorities.
-    if path := os.environ.get("SSL_CERT_FILE"):
-        return ssl.create_default_context(cafile=path)
-    if path := os.environ.get("SSL_CERT_DIR"):
-        return ssl.create_default_context(capath=path)
-    return None
 
 
 def _load(path: str | Path) -> ssl.SSLContext:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any, TypeVar, Unpack
 
-from attrs import evolve
 from msgspec.structs import replace
 
 from cloudplatform_async._calls.sender import Sender
@@ -16,7 +15,6 @@ from cloudplatform_async._protocol.encoding import (
     checked_method,
     checked_path,
     json_body,
-    merged,
     query_string,
     whole_number,
 )
@@ -85,8 +83,7 @@ def with_call_options(sender: Sender, options: CallOptions) -> Sender:
     """
     headers, timeouts = _checked_options(options)
     if headers:
-        messages = evolve(sender.messages, headers=merged(sender.messages.headers, headers))
-        sender = replace(sender, messages=messages)
+        sender = replace(sender, messages=sender.messages.with_headers(headers))
     return sender if timeouts is None else replace(sender, timeouts=timeouts)
 
 
