@@ -13,7 +13,7 @@ from cloudplatform_async._connections.connection import Lease
 from cloudplatform_async._protocol.budget import RetryBudget, cost_of
 from cloudplatform_async._protocol.calls import Call
 from cloudplatform_async._protocol.idempotency import is_write
-from cloudplatform_async._protocol.responses import masked_word
+from cloudplatform_async._protocol.responses import masked
 from cloudplatform_async._protocol.retries import Failure, Stop, Wait, decide, whole_outcome
 from cloudplatform_async._runtime.clock import Clock
 from cloudplatform_async.errors import CloudPlatformError, Outcome
@@ -163,7 +163,7 @@ class Progress(Struct, eq=False, kw_only=True):
         error.outcome = self.outcome_with("unknown" if is_lost else error.outcome)
         error.attempts = self.attempts
         error.idempotency_key = self.key
-        theirs = masked_word(error.request_id, sorted(filter(None, secrets), key=len, reverse=True))
+        theirs = masked(error.request_id, sorted(filter(None, secrets), key=len, reverse=True))
         error.request_id = theirs or self.request_id
         if self.attempts > 1:
             errors = [failure.error for failure in self.failures]

@@ -1,5 +1,6 @@
 """What an answer means: a success to decode, or the typed error of its status (API contract §3)."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
@@ -11,7 +12,7 @@ from cloudplatform_async._protocol.rate_limits import retry_after
 from cloudplatform_async.errors import APIStatusError, Outcome, ServerError
 
 _EXCERPT = 200  # characters of a foreign body that an error message shows
-_SHORTEST_SECRET = 4  # characters; a shorter one, as tests have, stands in many a word
+_SHORT = 6  # characters below which a secret, as tests have, may be a word, or a part of one
 _DEEPEST = 100  # levels of `details`: an error must stay fit to be copied and pickled
 
 ERROR_OF_STATUS: Mapping[int, type[APIStatusError]] = {
@@ -75,15 +76,14 @@ def status_error(answer: Answer, *, now: float, secrets: Iterable[str]) -> APISt
         code=fault.code,
         details=fault.details,
         retry_after=retry_after(answer.headers, now),
-        request_id=masked_word(answer.headers.get("x-request-id"), secrets),
+        request_id=masked(answer.headers.get("x-request-id"), secrets),
     )
 
 
 def _fault(answer: Answer, secrets: Sequence[str]) -> _Fault:
     try:
         fault = _decode_envelope(mended(answer.body)).error
-        details = masked(fault.details, secrets)
-        return _Fault(masked(fault.message, secrets), masked_word(fault.code, secrets), details)
+        return _Fault(*(masked(part, secrets) for part in (fault.message, fault.code, fault.details)))
     except UNDECODABLE:
         return _Fault(_foreign_message(answer, secrets))
 
@@ -110,21 +110,20 @@ def _outcome(status: int, code: str | None) -> Outcome:
     return "rejected" if refused else "unknown"
 
 
-def masked_word(text: str | None, secrets: Iterable[str]) -> str | None:
-    """Replace secrets in what programs compare, such as a code, but for what is too short to be one."""
-    word: str | None = masked(text, [secret for secret in secrets if len(secret) >= _SHORTEST_SECRET])
-    return word
-
-
 def masked(value: Any, secrets: Iterable[str], depth: int = _DEEPEST) -> Any:
-    """Replace secrets in every text of a JSON value.
+    """Replace secrets in every text of a JSON value; one that is as short as a word only where it is one.
+
+    Else ``"key"``, as tests have it, would make another code of ``"invalid_api_key"``.
 
     Raises:
         RecursionError: For a value that is nested deeper than ``depth``.
     """
     if isinstance(value, str):
         for secret in secrets:
-            value = value.replace(secret, "***")
+            if len(secret) < _SHORT:
+                value = re.sub(rf"(?<![\w-]){re.escape(secret)}(?![\w-])", "***", value)
+            else:
+                value = value.replace(secret, "***")
         return value
     if depth == 0 and isinstance(value, (list, dict)):
         raise RecursionError("nested too deeply")

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from cloudplatform_async._protocol.decoding.native import UNDECODABLE
 from cloudplatform_async._protocol.rate_limits import retry_after
-from cloudplatform_async._protocol.responses import Answer, masked, masked_word
+from cloudplatform_async._protocol.responses import Answer, masked
 from cloudplatform_async._protocol.tokens import (
     NOTHING,
     Instant,
@@ -131,7 +131,7 @@ def _refused(body: bytes) -> _Refused | None:
 def _refusal(answer: Answer, refused: _Refused | None, now: float, secrets: Secrets) -> TokenRefreshError:
     hidden = sorted(filter(None, secrets()), key=len, reverse=True)
     words = answer.body.decode("utf-8", "replace") if refused is None else refused.error_description or ""
-    code = None if refused is None else _excerpt(masked_word(refused.error, hidden) or "")
+    code = None if refused is None else _excerpt(masked(refused.error, hidden))
     said = _excerpt(masked(words, hidden))
     if 300 <= answer.status < 400:
         said = "redirects are never followed, check token_url"

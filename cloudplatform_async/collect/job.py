@@ -6,6 +6,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from inspect import iscoroutinefunction
 from itertools import chain, zip_longest
 from typing import Any
 
@@ -21,6 +22,7 @@ from cloudplatform_async.collect.sinks import Sink
 from cloudplatform_async.collect.state import Standing
 from cloudplatform_async.collect.task import ShardProgress, ShardTask
 
+_CREDENTIALS = ("api_key", "access_token")
 _TERMINATED = 128 + signal.SIGTERM  # exit code of a program that a SIGTERM ended
 
 
@@ -48,12 +50,14 @@ async def collect(
             ``base_url=``; plain values that can be pickled, and no credentials: those have names.
 
     Raises:
-        ConfigurationError: The sink cannot be written, or an extra is missing; nothing was sent.
+        ConfigurationError: The sink cannot be written, an extra is missing, or credentials are given by
+            value; nothing was sent.
 
     Example:
         >>> report = await collect([Shard()], ndjson("projects"))  # doctest: +SKIP
         >>> report.rows  # doctest: +SKIP
     """
+    _check(on_progress, options)
     named = {shard.key: shard for shard in listed(shards)}
     standings = await _survey(sink, named)
     board = _Observer(named, standings, on_progress)
@@ -64,13 +68,25 @@ async def collect(
         try:
             await _until_terminated(partial((executor or local()).run, tasks, board))
         except BaseExceptionGroup as group:  # of task groups that the caller knows nothing of
-            error = _only_one_of(group)
+            # The one that ended the job, as it was raised: others fail of the same, or of its end.
+            errors = _errors_in(group)
+            error = next((each for each in errors if not isinstance(each, Exception)), errors[0])
             raise error from error.__cause__
         standings = await _survey(sink, named)
         board.compare(standings)
     if not board.errors:
         await to_thread.run_sync(sink.finish, named.keys())
     return board.report(standings)
+
+
+def _check(on_progress: object, options: Mapping[str, Any]) -> None:
+    if iscoroutinefunction(on_progress):
+        raise ConfigurationError("on_progress is async, and nobody would await it; pass a plain function.")
+    if given := [name for name in _CREDENTIALS if isinstance(options.get(name), str)]:
+        raise ConfigurationError(
+            f"{', '.join(given)}: no credentials are sent to workers. Set them in the environment of each "
+            "process that does the work, and name them by Shard(credentials=…)."
+        )
 
 
 async def _survey(sink: Sink, shards: Mapping[str, Shard]) -> dict[str, Standing]:
@@ -85,10 +101,10 @@ async def _survey(sink: Sink, shards: Mapping[str, Shard]) -> dict[str, Standing
         raise ConfigurationError(f"The target cannot be read: {error}.") from error
 
 
-def _only_one_of(error: BaseException) -> BaseException:
-    """Take an error out of the groups round it, where there is but one."""
-    inner: Sequence[BaseException] = getattr(error, "exceptions", ())
-    return _only_one_of(inner[0]) if len(inner) == 1 else error
+def _errors_in(error: BaseException) -> list[BaseException]:
+    """Take errors out of the groups round them, in the order in which they came."""
+    inner: Sequence[BaseException] | None = getattr(error, "exceptions", None)
+    return [error] if inner is None else [each for part in inner for each in _errors_in(part)]
 
 
 class _Observer(Board):

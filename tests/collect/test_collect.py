@@ -17,6 +17,7 @@ from cloudplatform_async.collect import (
     Progress,
     Report,
     Shard,
+    ShardProgress,
     ShardTask,
     Sink,
     by_credentials,
@@ -178,6 +179,46 @@ async def test_progress_is_told_after_each_chunk(workspace: Sandbox, tmp_path: P
 async def test_one_shard_is_a_job_too(workspace: Sandbox, tmp_path: Path) -> None:
     """As for the cuts, which take one or many."""
     assert (await collect(Shard(), ndjson(tmp_path))).rows == 450
+
+
+async def test_what_on_progress_raises_ends_the_job_as_it_was_raised(
+    workspace: Sandbox, tmp_path: Path
+) -> None:
+    """Though it is told by several shards by then, each of which meets it."""
+
+    class SideBySide:
+        async def run(self, tasks: Sequence[ShardTask], observer: Observer) -> None:
+            async with anyio.create_task_group() as group:
+                for task in tasks:
+                    group.start_soon(self._tell, task, observer)
+
+        async def _tell(self, task: ShardTask, observer: Observer) -> None:
+            observer.told(ShardProgress(shard=task.shard.key, rows=1, chunks=1))
+
+    def full(progress: Progress) -> None:
+        raise MemoryError(f"{progress.rows} rows")
+
+    with pytest.raises(MemoryError, match=r"^1 rows$"):
+        await collect(STATUSES, ndjson(tmp_path), SideBySide(), full)
+
+
+async def test_an_async_on_progress_is_a_mistake(workspace: Sandbox, tmp_path: Path) -> None:
+    """Nobody would await it, so that it would never run."""
+
+    async def later(progress: Progress) -> None:
+        """Never run."""
+
+    with pytest.raises(ConfigurationError, match="on_progress is async"):
+        await collect(STATUSES, ndjson(tmp_path), on_progress=later)
+
+
+@pytest.mark.parametrize("name", ["api_key", "access_token"])
+async def test_credentials_by_value_are_refused(workspace: Sandbox, tmp_path: Path, name: str) -> None:
+    """They would be in what is sent to workers; the message has the way, and no secret."""
+    with pytest.raises(ConfigurationError, match=f"{name}: no credentials are sent") as caught:
+        await collect(STATUSES, ndjson(tmp_path), **{name: "hush-hush"})
+    assert "hush" not in str(caught.value)
+    assert workspace.served == 0
 
 
 async def test_usage_is_collected_by_windows(workspace: Sandbox, tmp_path: Path) -> None:

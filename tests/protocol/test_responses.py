@@ -154,6 +154,20 @@ def test_a_secret_in_the_request_id_is_masked() -> None:
     assert refused(400, ENVELOPE, SECRET, x_request_id=f"r-{SECRET}").request_id == "r-***"
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("invalid_api_key", "invalid_api_key"),
+        ("keyboard, api-key, monkey", "keyboard, api-key, monkey"),
+        ("the key is not known", "the *** is not known"),
+        ("x-api-key:key", "x-api-key:***"),
+    ],
+)
+def test_a_secret_that_is_a_short_word_is_masked_only_where_it_stands_alone(text: str, shown: str) -> None:
+    """As a test's ``api_key="key"`` is one: else codes would be others."""
+    assert masked(text, ["key"]) == shown
+
+
 def test_of_secrets_that_contain_each_other_the_longer_is_masked_first() -> None:
     """Else the rest of the longer one would be seen."""
     assert "789" not in refused(400, SECRET.encode(), SECRET[:-3], SECRET).message
