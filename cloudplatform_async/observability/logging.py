@@ -19,6 +19,7 @@ from cloudplatform_async.observability.events import (
 LOGGER = logging.getLogger("cloudplatform_async")
 LOGGER.addHandler(logging.NullHandler())
 
+_Logged = CallFinished | TokenRefreshed | RetryScheduled | RateLimited | EndpointDeprecated
 _LEVELS: dict[type[CallEvent], int] = {
     CallFinished: logging.DEBUG,
     TokenRefreshed: logging.INFO,
@@ -47,10 +48,10 @@ def is_logged(kind: type[CallEvent]) -> bool:
 
 def log(event: CallEvent) -> None:
     """Write the line of an event, if there is one; its fields come along, as by ``extra=``."""
-    if not is_logged(type(event)):
+    if not is_logged(type(event)) or not isinstance(event, _Logged):
         return
-    fields = asdict(event)
-    status = fields.get("status_code")
+    status = event.status_code
+    fields = {"attempt": event.attempt, "status_code": status, **asdict(event)}
     shown = {**fields, "status": "" if status is None else f" {status}"}
     file, line, function, _ = LOGGER.findCaller()
     record = LOGGER.makeRecord(

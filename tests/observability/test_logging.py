@@ -52,6 +52,27 @@ async def test_a_retry_and_a_closed_group_are_warnings_without_an_observer(
     assert "RateLimitError 429, again in 3." in texts[1]
 
 
+async def test_each_line_has_the_attempt_and_the_status(
+    sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As each event has, so that one format fits all lines."""
+    caplog.set_level(logging.DEBUG, "cloudplatform_async")
+    token = OAuthClientCredentials(sandbox.token_url, sandbox.client_id, sandbox.client_secret)
+    sandbox.faults.add(status=429, headers={"Retry-After": "3"}, path="/v1/*", times=1)
+    with no_waiting():
+        async with AsyncClient(
+            base_url=sandbox.base_url, access_token=token, transport=sandbox.transport()
+        ) as client:
+            await client.projects.list()
+    lines = [record for record in caplog.records if record.name == "cloudplatform_async"]
+    assert [(each.levelname, each.__dict__["attempt"], each.__dict__["status_code"]) for each in lines] == [
+        ("INFO", 0, None),
+        ("WARNING", 1, 429),
+        ("WARNING", 1, 429),
+        ("DEBUG", 2, 200),
+    ]
+
+
 async def test_a_refresh_is_an_info(sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
     """Once."""
     caplog.set_level(logging.INFO, "cloudplatform_async")
