@@ -15,6 +15,7 @@ from cloudplatform_async import AsyncClient, ConfigurationError, RateLimitError
 from cloudplatform_async.collect import RedisLimit
 from tests.collect.fast_platform import fast_platform, stats
 from tests.collect.servers import Redis
+from tests.tiers import slow
 
 pytestmark = pytest.mark.anyio
 
@@ -126,6 +127,7 @@ async def test_a_429_makes_all_wait(redis: Redis) -> None:
     assert transport.requests == 0
 
 
+@pytest.mark.slow
 async def test_waiting_calls_go_in_turn(redis: Redis) -> None:
     """Some wait for others, and a cancelled one holds nobody up."""
     transport = Counting()
@@ -141,7 +143,7 @@ async def test_waiting_calls_go_in_turn(redis: Redis) -> None:
     assert transport.requests == 54
 
 
-@pytest.mark.parametrize("requests", [29, 100, 109, 130, 600])
+@pytest.mark.parametrize("requests", [29, 130, *slow(100, 109, 600)])
 async def test_no_turn_of_a_window_is_left_out(redis: Redis, requests: int) -> None:
     """However many turns at a time, and parts of the window, the limit divides into."""
     limit, turns, wait = RedisLimit(redis.url, requests=requests, per=60), 0, 0.0

@@ -158,7 +158,7 @@ def test_the_backoff_doubles_up_to_its_cap(number: int, base: float, cap: float)
     assert backoff(RetryPolicy(base=base, cap=cap), number) == min(cap, base * 2.0**number)
 
 
-@pytest.mark.parametrize("number", [0, 10, *slow(2, 4)])
+@pytest.mark.parametrize("number", [4, *slow(0, 2, 10)])
 def test_jitter_is_full_and_uniform(number: int) -> None:
     """10,000 draws fall evenly into the ten tenths between 0 and the longest wait."""
     policy, dice = RetryPolicy(max_retries=20), Random(number)
