@@ -11,6 +11,7 @@ import pytest
 
 from cloudplatform_async.cli.api import fields_of
 from cloudplatform_async.sandbox import Sandbox
+from tests.tiers import slow
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -65,9 +66,7 @@ def test_a_body_comes_from_a_file_or_from_stdin(
         ["GET", "/projects", "-F", "limit=five"],
         ["POST", "/projects", "--paginate"],
         ["POST", "/projects", "--input", "/nowhere.json"],
-        ["GET", "/projects/../usage"],
-        ["GET", "https://elsewhere.example/"],
-        ["GET"],
+        *slow(["GET", "/projects/../usage"], ["GET", "https://elsewhere.example/"], ["GET"]),
     ],
 )
 def test_what_cannot_be_sent_is_refused(run: Run, sandbox: Sandbox, words: list[str]) -> None:

@@ -21,6 +21,7 @@ from cloudplatform_async import (
 )
 from cloudplatform_async.cli.errors import report
 from cloudplatform_async.sandbox import Sandbox
+from tests.tiers import slow
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -95,10 +96,12 @@ def test_a_server_that_is_not_there_is_a_connection_error(
         (["--outptu", "json"], "--output"),
         (["--max-items", "many"], "--max-items"),
         (["--page-size", "0"], "from 1 up"),
-        (["--timeout", "0"], "--timeout"),
-        (["--base-url", "http://api.cloudplatform.dev/v1"], "https://api.cloudplatform.dev/v1"),
-        (["--base-url", "https://api.cloudplatform.dev"], "https://api.cloudplatform.dev/v1"),
-        (["--api-key", "cp_live_secret"], "--api-key"),
+        *slow(
+            (["--timeout", "0"], "--timeout"),
+            (["--base-url", "http://api.cloudplatform.dev/v1"], "https://api.cloudplatform.dev/v1"),
+            (["--base-url", "https://api.cloudplatform.dev"], "https://api.cloudplatform.dev/v1"),
+            (["--api-key", "cp_live_secret"], "--api-key"),
+        ),
     ],
 )
 def test_a_wrong_option_is_refused_in_a_line_that_helps(

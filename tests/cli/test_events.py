@@ -14,6 +14,7 @@ import pytest
 from cloudplatform_async import AsyncClient, TokenRefreshError
 from cloudplatform_async.cli.events import _next_of
 from cloudplatform_async.sandbox import Sandbox
+from tests.tiers import slow
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -82,7 +83,7 @@ def test_a_token_endpoint_in_an_outage_makes_a_tail_late_and_a_refusal_ends_it()
 
 
 @pytest.mark.parametrize(
-    "words", [["-o", "json"], ["-o", "yaml"], ["--query", "[]"], ["--poll-interval", "0"]]
+    "words", [["-o", "json"], ["-o", "yaml"], *slow(["--query", "[]"], ["--poll-interval", "0"])]
 )
 def test_what_needs_an_end_is_refused_for_a_tail(run: Run, sandbox: Sandbox, words: list[str]) -> None:
     """It has none."""

@@ -221,9 +221,11 @@ def test_an_empty_list_is_an_empty_file(run: Run, sandbox: Sandbox, file: Path) 
         ["projects", "out/p.xlsx"],
         ["usage", "out/u.csv"],
         ["usage", "out/u.csv", "--from", "2026-03-02", "--to", "2026-03-01"],
-        ["projects", "out/p.csv", "--from", "2026-03-02"],
-        ["projects", "out/p.csv", "--columns", "idd"],
-        ["projects", "out/p.csv", "-f", "x"],
+        *slow(
+            ["projects", "out/p.csv", "--from", "2026-03-02"],
+            ["projects", "out/p.csv", "--columns", "idd"],
+            ["projects", "out/p.csv", "-f", "x"],
+        ),
     ],
 )
 def test_what_cannot_be_exported_is_refused(

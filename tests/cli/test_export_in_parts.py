@@ -51,9 +51,11 @@ def test_a_finished_job_sends_nothing(run: Run, sandbox: Sandbox, target: Path) 
     ("words", "shards"),
     [
         (["--by-pages", "2", "--page-size", "5"], 3),
-        (["--by-filter", "status=active", "--by-filter", "status=archived"], 2),
-        (["--by-created", "4", "--from", "2024-01-01", "--to", "2024-01-02"], 4),
         (["--by-filter", "status=active", "--by-filter", "status=archived", "--by-pages", "1"], 2),
+        *slow(
+            (["--by-filter", "status=active", "--by-filter", "status=archived"], 2),
+            (["--by-created", "4", "--from", "2024-01-01", "--to", "2024-01-02"], 4),
+        ),
     ],
 )
 def test_a_list_is_cut(run: Run, sandbox: Sandbox, tmp_path: Path, words: list[str], shards: int) -> None:
@@ -88,7 +90,7 @@ def test_workspaces_are_cut_by_the_names_of_their_credentials(
     assert ids_of(tmp_path / "p.csv") == sorted(project_ids(30) * 2)
 
 
-@pytest.mark.parametrize(("what", "rows"), [("workflows", 3), ("/events", 2)])
+@pytest.mark.parametrize(("what", "rows"), [("workflows", 3), *slow(("/events", 2))])
 def test_other_lists_go_in_parts_too(
     run: Run, sandbox: Sandbox, tmp_path: Path, what: str, rows: int
 ) -> None:
@@ -178,7 +180,7 @@ def test_the_target_of_another_list_is_refused(
     assert (code, err.count("\n"), "another list" in err, bytes_of(target)) == (2, 1, True, data)
 
 
-@pytest.mark.parametrize("target", ["ndjson", "db"], indirect=True)
+@pytest.mark.parametrize("target", ["ndjson", *slow("db")], indirect=True)
 def test_what_others_have_written_is_not_added_to(run: Run, sandbox: Sandbox, target: Path) -> None:
     """A folder with rows, or a database, of unknown origin."""
     mine = target if target.suffix == ".db" else target / "mine.ndjson"
@@ -228,11 +230,13 @@ def test_an_error_keeps_what_came_and_the_same_command_goes_on(
 @pytest.mark.parametrize(
     ("missing", "extra", "words"),
     [
-        ("pyarrow", "parquet", ["p.parquet", *HERE]),
         ("obstore.store", "remote", ["s3://bucket/p.csv"]),
-        ("distributed", "dask", ["p.csv", "--workers", "tcp://127.0.0.1:1"]),
         ("redis", "redis", ["p.csv", *HERE, "--shared-limit", "redis://127.0.0.1:1"]),
-        ("redis", "redis", ["p.csv", "--shared-limit", "redis://127.0.0.1:1"]),
+        *slow(
+            ("pyarrow", "parquet", ["p.parquet", *HERE]),
+            ("distributed", "dask", ["p.csv", "--workers", "tcp://127.0.0.1:1"]),
+            ("redis", "redis", ["p.csv", "--shared-limit", "redis://127.0.0.1:1"]),
+        ),
     ],
 )
 def test_a_missing_extra_of_a_job_is_named(

@@ -13,6 +13,7 @@ import yaml
 from cloudplatform_async.cli.__main__ import main
 from cloudplatform_async.cli.output.charts import sparkline
 from cloudplatform_async.sandbox import Sandbox
+from tests.tiers import slow
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -68,7 +69,7 @@ def test_columns_choose_what_every_format_shows(run: Run, sandbox: Sandbox) -> N
     assert yaml.safe_load(run(*words, "yaml")[1])[0] == {"id": "prj_000001", "labels.team": "green"}
 
 
-@pytest.mark.parametrize("columns", ["idd", "id,,name", "", "id,[", "id,createdat"])
+@pytest.mark.parametrize("columns", ["idd", "id,,name", *slow("", "id,[", "id,createdat")])
 def test_a_column_that_is_not_there_is_refused_before_anything_is_sent(
     run: Run, sandbox: Sandbox, columns: str
 ) -> None:
@@ -144,7 +145,7 @@ def test_on_a_terminal_columns_line_up_over_all_pages(watch: Watch, sandbox: San
     assert max(map(len, lines)) <= 80
 
 
-@pytest.mark.parametrize("width", [5, 20, 40, 60, 200])
+@pytest.mark.parametrize("width", [5, 20, *slow(40, 60, 200)])
 def test_on_a_narrow_terminal_ids_stay_whole(
     watch: Watch, sandbox: Sandbox, width: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -167,7 +168,7 @@ def test_an_ascii_terminal_gets_ascii(
     assert "..." in watch("projects", "list", "--limit", "1", encoding="ascii")
 
 
-@pytest.mark.parametrize("output", ["table", "json", "ndjson", "csv", "yaml"])
+@pytest.mark.parametrize("output", ["table", "json", "ndjson", *slow("csv", "yaml")])
 def test_no_format_lets_a_name_steer_the_terminal(watch: Watch, sandbox: Sandbox, output: str) -> None:
     """Neither by C1 controls nor by turning the text round."""
     named(sandbox, "evil\u202eipa \x9b2J")

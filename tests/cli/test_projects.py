@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from cloudplatform_async.sandbox import Sandbox
+from tests.tiers import slow
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -85,10 +86,12 @@ def test_no_projects_are_an_empty_array(run: Run, sandbox: Sandbox) -> None:
         (["--name", "search-web"], [2]),
         (["--slug", "search-web-2"], [2]),
         (["--status", "archived"], [10, 20, 30]),
-        (["--label", "team:blue", "--max-items", "2"], [3, 6]),
-        (["--label", "team:blue", "--label", "team:red"], []),
-        (["--created-after", "2024-01-01T00:28:00Z"], [29, 30]),
-        (["--created-before", "2024-01-01T01:03:00+01:00"], [1, 2]),
+        *slow(
+            (["--label", "team:blue", "--max-items", "2"], [3, 6]),
+            (["--label", "team:blue", "--label", "team:red"], []),
+            (["--created-after", "2024-01-01T00:28:00Z"], [29, 30]),
+            (["--created-before", "2024-01-01T01:03:00+01:00"], [1, 2]),
+        ),
     ],
 )
 def test_filters_choose_the_projects(

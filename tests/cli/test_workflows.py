@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from cloudplatform_async.sandbox import Sandbox
+from tests.tiers import slow
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -73,7 +74,7 @@ def test_inputs_come_from_a_file(run: Run, sandbox: Sandbox, tmp_path: Path) -> 
     assert run("workflows", "trigger", "wfl_build", *words)[1] == "main\n"
 
 
-@pytest.mark.parametrize("given", ["{", "[]", "3", "@/nowhere", "ref=main"])
+@pytest.mark.parametrize("given", ["{", "[]", *slow("3", "@/nowhere", "ref=main")])
 def test_inputs_that_are_no_object_are_refused(run: Run, sandbox: Sandbox, given: str) -> None:
     """Nothing is triggered."""
     code, _, err = run("workflows", "trigger", "wfl_build", "--inputs", given)

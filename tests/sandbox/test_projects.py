@@ -92,19 +92,21 @@ async def test_a_deleted_project_is_gone(api: httpx.AsyncClient) -> None:
 
 BAD_FIELDS = [
     ({}, {"name", "slug"}),
-    ({"name": "n"}, {"slug"}),
     ({"name": "", "slug": "s"}, {"name"}),
-    ({"name": 5, "slug": None}, {"name", "slug"}),
     ({"name": "a\nb", "slug": "s"}, {"name"}),
     ({"name": "n" * 201, "slug": "s" * 101}, {"name", "slug"}),
-    ({"name": "n", "slug": "Upper"}, {"slug"}),
-    ({"name": "n", "slug": "a--b"}, {"slug"}),
     ({"name": "n", "slug": "a\n"}, {"slug"}),
-    ({"name": "n", "slug": "s", "labels": []}, {"labels"}),
     ({"name": "n", "slug": "s", "labels": None}, {"labels"}),
-    ({"name": "n", "slug": "s", "labels": {"a": 1}}, {"labels"}),
-    ({"name": "n", "slug": "s", "labels": {"a:b": "c"}}, {"labels"}),
     ({"name": "n", "slug": "s", "nmae": "typo"}, {"nmae"}),
+    *slow(
+        ({"name": "n"}, {"slug"}),
+        ({"name": 5, "slug": None}, {"name", "slug"}),
+        ({"name": "n", "slug": "Upper"}, {"slug"}),
+        ({"name": "n", "slug": "a--b"}, {"slug"}),
+        ({"name": "n", "slug": "s", "labels": []}, {"labels"}),
+        ({"name": "n", "slug": "s", "labels": {"a": 1}}, {"labels"}),
+        ({"name": "n", "slug": "s", "labels": {"a:b": "c"}}, {"labels"}),
+    ),
 ]
 
 

@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from cloudplatform_async.sandbox import Sandbox
+from tests.tiers import slow
 
 pytestmark = pytest.mark.anyio
 
@@ -185,11 +186,13 @@ async def test_a_run_belongs_to_its_workflow(api: httpx.AsyncClient) -> None:
         {"inputs": {"sandbox": None}},
         {"inputs": {"sandbox": {"seconds": -1}}},
         {"inputs": {"sandbox": {"seconds": 1e300}}},
-        {"inputs": {"sandbox": {"seconds": "1"}}},
-        {"inputs": {"sandbox": {"result": "cancelled"}}},
-        {"inputs": {"sandbox": {"outputs": []}}},
-        {"inputs": {"sandbox": {"error": "no"}}},
-        {"inputs": {"sandbox": {"second": 1}}},
+        *slow(
+            {"inputs": {"sandbox": {"seconds": "1"}}},
+            {"inputs": {"sandbox": {"result": "cancelled"}}},
+            {"inputs": {"sandbox": {"outputs": []}}},
+            {"inputs": {"sandbox": {"error": "no"}}},
+            {"inputs": {"sandbox": {"second": 1}}},
+        ),
     ],
 )
 async def test_a_trigger_that_cannot_be_followed_is_refused(
