@@ -32,7 +32,7 @@ _ADVICE: tuple[tuple[type[CloudPlatformError], str], ...] = (
     (TokenRefreshError, "Ask the user to sign in again."),
     (InsufficientScopeError, "Ask the user for a token with the scope that is named."),
     (PermissionDeniedError, "Ask the user; this key or token may not do it."),
-    (WorkflowFailedError, "Read the run's error with workflows_run."),
+    (WorkflowFailedError, "Read the run's error with runs_get."),
     (ServerError, "The platform is in trouble; try again later."),
     (APIConnectionError, "Check the network with the doctor tool, then try again."),
 )

@@ -70,9 +70,9 @@ class Reading:
         with told():
             return await _page("workflows", self._client.workflows.iter_all, limit, cursor)
 
-    async def workflows_runs(
+    async def runs_list(
         self,
-        id: WorkflowId,  # noqa: A002 - the platform's own word
+        workflow_id: WorkflowId,
         limit: Limit = 20,
         cursor: Cursor = None,
         status: Annotated[
@@ -82,10 +82,10 @@ class Reading:
     ) -> Plain:
         """List the runs of a workflow, a page at a time."""
         with told():
-            walk = partial(self._client.workflows.iter_runs, id, status=status)
+            walk = partial(self._client.workflows.iter_runs, workflow_id, status=status)
             return await _page("runs", walk, limit, cursor)
 
-    async def workflows_run(self, workflow_id: WorkflowId, run_id: RunId) -> Plain:
+    async def runs_get(self, workflow_id: WorkflowId, run_id: RunId) -> Plain:
         """Get one run of a workflow: its status, inputs, outputs and error."""
         with told():
             return dict((await self._client.workflows.get_run(workflow_id, run_id)).to_dict())

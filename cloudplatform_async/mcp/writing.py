@@ -76,7 +76,7 @@ class Writing:
         inputs: Annotated[dict[str, Any] | None, Field(description="Inputs of the run.")] = None,
         idempotency_key: Key = None,
     ) -> Plain:
-        """Start a run of a workflow; look at it with workflows_run until it has ended."""
+        """Start a run of a workflow; look at it with runs_get until it has ended."""
         with told():
             run = await self._client.workflows.trigger(
                 id, inputs=inputs, idempotency_key=idempotency_key or AUTO

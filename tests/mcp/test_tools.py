@@ -24,8 +24,8 @@ READING = [
     "projects_get",
     "usage_get",
     "workflows_list",
-    "workflows_runs",
-    "workflows_run",
+    "runs_list",
+    "runs_get",
     "events_list",
     "doctor",
 ]
@@ -86,10 +86,11 @@ def arguments_for(tool: str) -> dict[str, Any]:
         "projects_create": {"name": "n", "slug": "s"},
         "projects_update": {"id": "prj_000001", "name": "n"},
         "usage_get": {"start": "2026-03-01", "end": "2026-03-02"},
-        "workflows_run": {"workflow_id": "wfl_build", "run_id": "run_000001"},
+        "runs_list": {"workflow_id": "wfl_build"},
+        "runs_get": {"workflow_id": "wfl_build", "run_id": "run_000001"},
         "workflows_cancel": {"workflow_id": "wfl_build", "run_id": "run_000001"},
     }
-    needs_an_id = tool in ("projects_get", "projects_delete", "workflows_runs", "workflows_trigger")
+    needs_an_id = tool in ("projects_get", "projects_delete", "workflows_trigger")
     return names.get(tool, {"id": "prj_000001"} if needs_an_id else {})
 
 
@@ -198,11 +199,11 @@ async def test_workflows_and_events_are_followed(assistant: Assistant) -> None:
     run = (await assistant.call("workflows_trigger", id="wfl_build", inputs={"sandbox": {"seconds": 60}}))[
         "run"
     ]
-    again = await assistant.call("workflows_run", workflow_id="wfl_build", run_id=run["id"])
+    again = await assistant.call("runs_get", workflow_id="wfl_build", run_id=run["id"])
     assert again["status"] in {"queued", "running"}
     ended = await assistant.call("workflows_cancel", workflow_id="wfl_build", run_id=run["id"])
     assert ended["run"]["status"] == "cancelled"
-    runs = await assistant.call("workflows_runs", id="wfl_build", status="cancelled")
+    runs = await assistant.call("runs_list", workflow_id="wfl_build", status="cancelled")
     assert [each["id"] for each in runs["runs"]] == [run["id"]]
     events = await assistant.call("events_list", type="workflow.*", limit=100)
     assert "workflow.run.cancelled" in [event["type"] for event in events["events"]]
