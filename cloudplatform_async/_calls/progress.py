@@ -13,7 +13,7 @@ from cloudplatform_async._connections.connection import Lease
 from cloudplatform_async._protocol.budget import RetryBudget, cost_of
 from cloudplatform_async._protocol.calls import Call
 from cloudplatform_async._protocol.idempotency import is_write
-from cloudplatform_async._protocol.responses import masked
+from cloudplatform_async._protocol.responses import Answer, masked
 from cloudplatform_async._protocol.retries import Failure, Stop, Wait, decide, whole_outcome
 from cloudplatform_async._runtime.clock import Clock
 from cloudplatform_async.errors import CloudPlatformError, Outcome
@@ -44,6 +44,7 @@ class Progress(Struct, eq=False, kw_only=True):
         spent: What its failures took from the budget.
         rate_limit: What its answer said of the limit.
         watch: Told of its steps, where somebody looks.
+        unsettled: What the last attempt came to, as long as what follows it is not.
         wants_fresh: The last attempt broke on a connection that was kept; the next must not meet another.
     """
 
@@ -63,6 +64,7 @@ class Progress(Struct, eq=False, kw_only=True):
     spent: float = 0.0
     rate_limit: RateLimit | None = None
     watch: Watch | None = None
+    unsettled: Answer | Failure | None = None
     wants_fresh: bool = False
     _lease: Lease | None = None
     _retries: int = 0
@@ -83,6 +85,9 @@ class Progress(Struct, eq=False, kw_only=True):
 
     def outcome_with(self, *last: Outcome) -> Outcome:
         """Tell what became of the attempts so far, and of another one."""
+        if self.unsettled is not None:
+            answered = self.unsettled.error.outcome if isinstance(self.unsettled, Failure) else "unknown"
+            last = (*last, answered)
         return whole_outcome([*(failure.error.outcome for failure in self.failures), *last])
 
     @property
@@ -125,7 +130,7 @@ class Progress(Struct, eq=False, kw_only=True):
         else:
             wait = self._wait_after(failure, budget)
         failure = replace(failure, wait=wait)
-        self.failures += (failure,)
+        self.failures, self.unsettled = (*self.failures, failure), None
         return failure
 
     def _wait_after(self, failure: Failure, budget: RetryBudget) -> float | None:

@@ -227,6 +227,7 @@ class Sender(Struct, eq=False, kw_only=True):
             outcome = self._judged(progress, self.messages.answer(response), credentials)
             return outcome
         finally:
+            progress.unsettled = outcome
             if outcome is None:
                 await progress.distrust()
             if watch is not None:

@@ -13,6 +13,7 @@ from cloudplatform_async import (
     AsyncClient,
     ClientStateError,
     CloudPlatformError,
+    ConfigurationError,
     PoolLimits,
     RateLimitError,
     RetryPolicy,
@@ -89,6 +90,50 @@ async def test_a_timeout_in_the_queue_for_a_connection_is_not_sent() -> None:
             tasks.cancel_scope.cancel()
         assert server.requests == 1
     assert (caught.value.outcome, caught.value.attempts) == ("not_sent", 0)
+
+
+class SlowPause:
+    """A shared limit that does not come back from being told of a pause."""
+
+    async def acquire(self, name: str, most: int) -> tuple[int, float]:
+        return most, 0.0
+
+    async def pause(self, name: str, seconds: float) -> None:
+        await anyio.sleep_forever()
+
+
+@on_both_loops
+@pytest.mark.parametrize("status", [401, 429])
+async def test_a_call_that_ends_after_a_refusal_was_refused(status: int) -> None:
+    """While a new token or a shared limit is waited for: a request was sent, and the server said no."""
+    asked = 0
+
+    async def token() -> str:
+        nonlocal asked
+        asked += 1
+        if asked > 1 and status == 401:
+            await anyio.sleep_forever()
+        return f"token_{asked}"
+
+    transport = Scripted(refuse(status, headers={"retry-after": "0.01"}))
+    limit = SlowPause() if status == 429 else None
+    async with client_over(
+        transport, api_key=None, access_token=token, timeout=0.1, shared_limit=limit
+    ) as client:
+        with pytest.raises(APITimeoutError) as caught:
+            await client.projects.create(name="one", slug="one")
+    assert (caught.value.outcome, caught.value.attempts) == ("rejected", 1)
+
+
+@on_both_loops
+async def test_what_cannot_be_sent_after_a_refusal_does_not_undo_it() -> None:
+    """A function that gives no token any more: the outcome is that of the whole call."""
+    tokens = iter(["first", ""])
+    transport = Scripted(refuse(401))
+    async with client_over(transport, api_key=None, access_token=lambda: next(tokens)) as client:
+        with pytest.raises(ConfigurationError) as caught:
+            await client.projects.create(name="one", slug="one")
+    assert (caught.value.outcome, caught.value.attempts) == ("rejected", 1)
 
 
 async def swallow(function: Callable[[str], Awaitable[object]], argument: str) -> None:
