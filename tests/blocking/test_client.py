@@ -324,6 +324,7 @@ def test_a_view_of_a_subclass_is_of_it_and_keeps_its_state(sandbox: Sandbox) -> 
         assert view.projects.list(limit=1).items == client.projects.list(limit=1).items
 
 
+@pytest.mark.slow
 def test_eight_threads_share_a_client(client: Client) -> None:
     """8,000 calls, each with its own answer."""
 
