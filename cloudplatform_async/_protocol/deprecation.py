@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from cloudplatform_async._protocol.lists.links import target_in_header
 
+_NOT = frozenset({"false", "?0"})
 _MOMENT = r"@(-?[0-9]{1,12})"  # RFC 9651 §3.3.7
 
 
@@ -35,19 +36,20 @@ def deprecation_of(headers: Mapping[str, str]) -> Deprecation | None:
     Args:
         headers: Of the answer, by lower-case name.
     """
-    if "deprecation" not in headers and "sunset" not in headers:
+    said = headers.get("deprecation", "").partition(";")[0].strip()  # parameters have no meaning
+    if (not said or said.lower() in _NOT) and "sunset" not in headers:
         return None
     link = headers.get("link", "")
     target = target_in_header(link, "deprecation") or target_in_header(link, "sunset")
     return Deprecation(
-        since=_moment(headers.get("deprecation", "")),
+        since=_moment(said),
         sunset=_http_date(headers.get("sunset", "")),
         link=None if target is None else _without_query(target),
     )
 
 
 def _moment(text: str) -> datetime | None:
-    match = re.fullmatch(_MOMENT, text.strip())
+    match = re.fullmatch(_MOMENT, text)
     if match is None:
         return _http_date(text)  # as the drafts before the RFC had it
     try:

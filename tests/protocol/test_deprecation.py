@@ -21,6 +21,11 @@ DATE = "Fri, 01 Jan 2027 00:00:00 GMT"
         ({"deprecation": "@1767225600"}, Deprecation(since=SINCE, sunset=None, link=None)),
         ({"sunset": DATE}, Deprecation(since=None, sunset=SUNSET, link=None)),
         ({"deprecation": DATE}, Deprecation(since=SUNSET, sunset=None, link=None)),
+        ({"deprecation": " @1767225600;v=1"}, Deprecation(since=SINCE, sunset=None, link=None)),
+        ({"deprecation": "false"}, None),
+        ({"deprecation": "?0"}, None),
+        ({"deprecation": ""}, None),
+        ({"deprecation": "?0", "sunset": DATE}, Deprecation(since=None, sunset=SUNSET, link=None)),
         ({"deprecation": "true"}, Deprecation(since=None, sunset=None, link=None)),
         ({"deprecation": "@99999999999999"}, Deprecation(since=None, sunset=None, link=None)),
         (
