@@ -41,6 +41,10 @@ def _run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:  # whoever read our output has seen enough (``| head``)
         abandon(sys.stdout)
         return 0
+    except SystemExit as ending:  # rich's word for the same, amid a help text
+        if not isinstance(ending.__context__, BrokenPipeError):
+            raise
+        return 0
     except OSError as error:  # help, or an address, on a full disk
         return _not_written(error)
     except ImportError as error:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter, validators
 
 from cloudplatform_async import ConfigurationError
+from cloudplatform_async.cli.session.options import WHOLE
 
 if TYPE_CHECKING:
     from cloudplatform_async.sandbox import Sandbox
 
-Count = Annotated[int, Parameter(validator=validators.Number(gte=0))]
-Port = Annotated[int, Parameter(validator=validators.Number(gte=0, lte=65535))]
+Count = Annotated[int, WHOLE, Parameter(validator=validators.Number(gte=0))]
+Port = Annotated[int, WHOLE, Parameter(validator=validators.Number(gte=0, lte=65535))]
 Seconds = Annotated[float, Parameter(validator=validators.Number(gte=0))]
 
 

@@ -10,12 +10,12 @@ from cyclopts import App, Parameter, validators
 from cloudplatform_async import ConfigurationError
 from cloudplatform_async.cli.events import COLUMNS, FIELDS
 from cloudplatform_async.cli.output.show import AS_USUAL, Output, View
-from cloudplatform_async.cli.session.options import CONFIGURED, Connection
+from cloudplatform_async.cli.session.options import CONFIGURED, WHOLE, Connection
 
 app: App = App(name="webhooks", help="Receive and check webhook deliveries.")
 
 SECRET = "CLOUD_WEBHOOK_SECRET"  # noqa: S105 - a name, not a secret
-Port = Annotated[int, Parameter(validator=validators.Number(gte=0, lte=65535))]
+Port = Annotated[int, WHOLE, Parameter(validator=validators.Number(gte=0, lte=65535))]
 Headers = Annotated[tuple[str, ...], Parameter(name=["--header", "-H"])]
 
 

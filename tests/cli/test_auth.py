@@ -302,6 +302,15 @@ def test_a_setting_that_could_not_hold_is_refused(run: Run, name: str, value: st
     assert not (folder() / "config.toml").exists()
 
 
+def test_where_there_can_be_no_settings_there_are_none(
+    run: Run, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Containers have ``HOME=/dev/null``, and a key in the environment."""
+    monkeypatch.setattr("cloudplatform_async.cli.session.profiles.folder", lambda: Path("/dev/null/cp"))
+    code, _, err = run("projects", "list")
+    assert (code, err) == (0, "")
+
+
 def test_a_broken_settings_file_is_named(run: Run, sandbox: Sandbox) -> None:
     """One line with its path, from every command."""
     folder().mkdir()

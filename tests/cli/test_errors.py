@@ -95,7 +95,9 @@ def test_a_server_that_is_not_there_is_a_connection_error(
         (["--output", "xml"], "ndjson"),
         (["--outptu", "json"], "--output"),
         (["--max-items", "many"], "--max-items"),
-        (["--page-size", "0"], "from 1 up"),
+        (["--page-size", "0"], "--page-size. Must be a whole number from 1 up"),
+        (["--limit", "0.4"], "'0.4' is no whole number"),
+        *slow((["--page-size", "2.5"], "--page-size"), (["--limit", "1e2"], "--limit")),
         *slow(
             (["--timeout", "0"], "--timeout"),
             (["--base-url", "http://api.cloudplatform.dev/v1"], "https://api.cloudplatform.dev/v1"),

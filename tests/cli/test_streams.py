@@ -178,6 +178,17 @@ def test_help_on_a_full_disk_is_one_line(
     assert lines(capsys.readouterr().err) == 1
 
 
+@pytest.mark.parametrize("words", [["--help"], ["--version"]])
+def test_help_whose_reader_has_left_is_no_failure(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    """As with ``| head``, whose exit code a shell with ``pipefail`` would take for ours."""
+    with stream("closed pipe") as out, monkeypatch.context() as context:
+        context.setattr(sys, "stdout", out)
+        assert main(words) == 0
+    assert capsys.readouterr().err == ""
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("redirection", [">&-", ">&- 2>&-", "2>&-", "<&-", "> /dev/full", "| head -n 1"])
 @pytest.mark.parametrize(

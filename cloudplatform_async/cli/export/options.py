@@ -7,6 +7,7 @@ from attrs import frozen
 from cyclopts import Parameter, validators
 
 from cloudplatform_async import ConfigurationError
+from cloudplatform_async.cli.session.options import WHOLE
 
 if TYPE_CHECKING:
     from cloudplatform_async.collect import RedisLimit
@@ -24,7 +25,7 @@ _ENDINGS: dict[str, Kind] = {
 }
 _CUTS = ("by_filter", "by_created", "by_days", "by_pages", "by_credentials")
 
-_Count = Annotated[int | None, Parameter(validator=validators.Number(gte=1))]
+_Count = Annotated[int | None, WHOLE, Parameter(validator=validators.Number(gte=1))]
 
 
 @Parameter(name="*")
@@ -45,11 +46,11 @@ class Work:
         by_credentials: Cut by workspace; TEAM-A has its key in CLOUD_API_KEY_TEAM_A wherever work is done.
     """
 
-    processes: Annotated[int | None, Parameter(validator=validators.Number(gte=0))] = None
+    processes: Annotated[int | None, WHOLE, Parameter(validator=validators.Number(gte=0))] = None
     workers: str | None = None
     shared_limit: str | None = None
-    requests_per_minute: Annotated[int, Parameter(validator=validators.Number(gte=1))] = 600
-    chunk_rows: Annotated[int, Parameter(validator=validators.Number(gte=1))] = 10_000
+    requests_per_minute: Annotated[int, WHOLE, Parameter(validator=validators.Number(gte=1))] = 600
+    chunk_rows: Annotated[int, WHOLE, Parameter(validator=validators.Number(gte=1))] = 10_000
     by_filter: tuple[str, ...] = ()
     by_created: _Count = None
     by_days: _Count = None

@@ -1,10 +1,11 @@
 """The options of every command that talks to a platform; secrets are never among them."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, cast
 
 from attrs import frozen
-from cyclopts import Parameter, validators
+from cyclopts import Parameter, Token, validators
 
 
 @Parameter(name="*")
@@ -33,8 +34,32 @@ class Connection:
 
 CONFIGURED = Connection()
 
-Limit = Annotated[int | None, Parameter(name=["--limit", "--max-items"], validator=validators.Number(gte=0))]
-PageSize = int
+
+def whole(kind: object, tokens: Sequence[Token]) -> int:
+    """Read a whole number as it is written; cyclopts would round any other.
+
+    Raises:
+        ValueError: It is none.
+    """
+    del kind
+    text = tokens[0].value
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is no whole number.") from None
+
+
+def _from_one(kind: object, number: int) -> None:
+    del kind
+    if number < 1:
+        raise ValueError("Must be a whole number from 1 up.")
+
+
+WHOLE = Parameter(converter=whole)
+Limit = Annotated[
+    int | None, WHOLE, Parameter(name=["--limit", "--max-items"], validator=validators.Number(gte=0))
+]
+PageSize = Annotated[int, WHOLE, Parameter(validator=_from_one)]
 """How many rows to stop after, and how many to ask for at a time."""
 
 # A model as the client takes it; a type checker has no name for the type of one that takes everything.

@@ -84,7 +84,7 @@ def read_settings() -> Settings:
         found = tomllib.loads(path.read_text(encoding="utf-8"))
         profiles = {name: Profile(**fields) for name, fields in found.pop("profiles", {}).items()}
         return _checked(Settings(**found, profiles=profiles))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):  # the latter where HOME is /dev/null, as in containers
         return Settings()
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise ConfigurationError(f"{path} cannot be read: {error}. Mend it, or move it away.") from None
