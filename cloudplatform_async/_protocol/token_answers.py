@@ -7,7 +7,7 @@ from urllib.parse import quote_plus, urlencode
 import msgspec
 from msgspec.structs import replace
 
-from cloudplatform_async._protocol.decoding.native import UNDECODABLE
+from cloudplatform_async._protocol.decoding.native import UNDECODABLE, mended
 from cloudplatform_async._protocol.rate_limits import retry_after
 from cloudplatform_async._protocol.responses import Answer, masked
 from cloudplatform_async._protocol.tokens import (
@@ -102,7 +102,7 @@ def parse_grant(answer: Answer, asked: Instant, now: float, secrets: Secrets) ->
     if not answer.is_success or refused is not None:
         raise _refusal(answer, refused, now, secrets)
     try:
-        issued = _decode_issued(answer.body)
+        issued = _decode_issued(mended(answer.body))
     except UNDECODABLE as error:
         error.__traceback__ = None  # its frame holds the answer
         raise _unusable(answer, "is not the JSON of RFC 6749 §5.1") from error
@@ -123,7 +123,7 @@ def _token(issued: _Issued, asked: Instant) -> AccessToken:
 
 def _refused(body: bytes) -> _Refused | None:
     try:
-        return _decode_refused(body)
+        return _decode_refused(mended(body))
     except UNDECODABLE:
         return None
 

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import msgspec
 
-from cloudplatform_async._protocol.decoding.native import UNDECODABLE
+from cloudplatform_async._protocol.decoding.native import UNDECODABLE, mended
 from cloudplatform_async.credentials.secrets import Secret, SecretBytes, SecretStruct
 from cloudplatform_async.credentials.token_slot import AccessToken, Expiry
 from cloudplatform_async.errors import InsufficientScopeError, TokenExpiredError
@@ -77,7 +77,7 @@ def _claims(secret: Secret) -> _Claims:
         return _Claims()
     try:
         padded = parts[1] + "=" * (-len(parts[1]) % 4)
-        return _decode_claims(b64decode(padded, altchars=b"-_", validate=True))
+        return _decode_claims(mended(b64decode(padded, altchars=b"-_", validate=True)))
     except (Base64Error, *UNDECODABLE):
         return _Claims()
 

@@ -279,7 +279,14 @@ def test_of_duplicate_keys_the_last_counts() -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b'{"error":{"message":"m"}}', b'{"error":null}', b'{"\\u0065rror":5}', b' {"error":{}} ']
+    "body",
+    [
+        b'{"error":{"message":"m"}}',
+        b'{"error":null}',
+        b'{"\\u0065rror":5}',
+        b' {"error":{}} ',
+        b'{"error":{"message":"cut \\ud83d"}}',
+    ],
 )
 @pytest.mark.parametrize("model", [dict, Project, Usage])
 def test_an_error_alone_under_a_success_is_no_success(model: type[Any], body: bytes) -> None:

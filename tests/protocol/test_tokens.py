@@ -270,6 +270,15 @@ def test_any_answer_is_a_token_or_a_typed_error(body: bytes, status: int) -> Non
         assert grant_of(body, status).secret.reveal()
 
 
+def test_half_an_emoji_makes_no_token_and_no_refusal_unreadable() -> None:
+    """A lone surrogate is valid JSON, and mostly stands in a part that nobody reads (API contract §3)."""
+    assert grant_of(b'{"access_token":"at","user":"cut \\ud83d"}').secret.reveal() == "at"
+    with pytest.raises(TokenRefreshError) as caught:
+        grant_of(b'{"error":"invalid_grant","error_description":"cut \\ud83d"}', 400)
+    assert caught.value.code == "invalid_grant"
+    assert token_with(b'{"exp":1700000060,"name":"cut \\ud83d"}').expiry is not None
+
+
 def test_a_client_credentials_request_is_as_rfc_6749_says() -> None:
     """§4.4.2 and §2.3.1: the id and the secret are form-encoded before they are joined."""
     oauth = OAuthClientCredentials(URL, "i:d", "p%w+", scopes=("a:read", "b:read"))

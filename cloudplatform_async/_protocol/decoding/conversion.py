@@ -90,7 +90,7 @@ def value_decoder(model: type[T]) -> Callable[[Answer], T]:
 
 def nothing(answer: Answer) -> tuple[None, Mapping[str, Any]]:
     """Accept an answer of which no body is expected, unless its body is an error."""
-    _refuse_error(answer.body)
+    _refuse_error(mended(answer.body))
     return None, {}
 
 
