@@ -1,6 +1,7 @@
 """Keeps the token of an OAuth grant: one refresh however many calls wait, one failure a back-off."""
 
 from contextlib import suppress
+from typing import cast
 
 from anyio.lowlevel import RunVar
 from msgspec import Struct
@@ -13,7 +14,7 @@ from cloudplatform_async._protocol.token_answers import Grant, current_refresh_t
 from cloudplatform_async._protocol.tokens import Phase, phase
 from cloudplatform_async._runtime.background import Background, Job
 from cloudplatform_async._runtime.clock import CLOCK
-from cloudplatform_async._runtime.raised import of_user
+from cloudplatform_async._runtime.raised import another, of_user
 from cloudplatform_async.credentials import OAuth, OAuthRefreshToken
 from cloudplatform_async.credentials.token_slot import AccessToken, Refusal, TokenSlot
 from cloudplatform_async.errors import ClientStateError, TokenRefreshError
@@ -113,15 +114,9 @@ class TokenKeeper(Struct, frozen=True, eq=False):
             clock, number = CLOCK.process, 1 if slot.refusal is None else slot.refusal.number + 1
             longest = backoff(_POLICY, number - 1)
             asked = min(error.retry_after or 0.0, _POLICY.max_retry_after)
-            slot.refusal = Refusal(
-                message=error.message,
-                # At least half of the longest one, so that the back-off is never empty.
-                until=clock.monotonic() + max(asked, clock.uniform(longest / 2, longest)),
-                number=number,
-                status_code=error.status_code,
-                code=error.code,
-                cause=error.__cause__,
-            )
+            # At least half of the longest one, so that the back-off is never empty.
+            until = clock.monotonic() + max(asked, clock.uniform(longest / 2, longest))
+            slot.refusal = Refusal(error=error.with_traceback(None), until=until, number=number)
             return slot.refusal
         slot.refusal, rotated = None, slot.refresh_token
         if slot.unannounced and rotated and isinstance(oauth, OAuthRefreshToken) and oauth.on_rotate:
@@ -162,11 +157,6 @@ def _under_way(slot: TokenSlot) -> _Refresh | None:
 
 def _error_of(refusal: Refusal) -> TokenRefreshError:
     """Make an error for one of the calls that wait: each gets its own."""
-    error = TokenRefreshError(
-        refusal.message,
-        status_code=refusal.status_code,
-        code=refusal.code,
-        retry_after=max(0.0, refusal.until - CLOCK.process.monotonic()),
-    )
-    error.__cause__ = refusal.cause
+    error = cast("TokenRefreshError", another(refusal.error))
+    error.retry_after = max(0.0, refusal.until - CLOCK.process.monotonic())
     return error

@@ -5,6 +5,7 @@ from typing import NoReturn
 from msgspec import Struct
 
 from cloudplatform_async.credentials.secrets import REFUSED, Secret
+from cloudplatform_async.errors import TokenRefreshError
 
 
 class Expiry(Struct, frozen=True, kw_only=True):
@@ -41,20 +42,14 @@ class Refusal(Struct, frozen=True, kw_only=True, eq=False):
     """A token request that failed, and how long the token endpoint is left alone after it.
 
     Attributes:
-        message: What happened, without secrets.
+        error: What happened, without secrets; each call that waits gets one of its own.
         until: Monotonic seconds of the end of the back-off.
         number: Failures in a row, from 1 up.
-        status_code: Of the answer, if one came.
-        code: OAuth's error code, such as ``invalid_grant``.
-        cause: What was caught.
     """
 
-    message: str
+    error: TokenRefreshError
     until: float
     number: int
-    status_code: int | None
-    code: str | None
-    cause: BaseException | None
 
 
 class TokenSlot:
