@@ -41,7 +41,7 @@ class Watch:
     """
 
     __slots__ = (
-        "_attempt_began", "_clock", "_dispatch", "_group", "_method", "_now", "_part", "_parts",
+        "_attempt_began", "_clock", "_dispatch", "_group", "_method", "_now", "_origin", "_part", "_parts",
         "_path_template", "_pause", "_request_id", "_started",
     )  # fmt: skip
 
@@ -90,7 +90,7 @@ class Watch:
 
     def attempt_started(self, attempt: int, origin: Origin) -> RawHeaders:
         """Tell of an attempt, and give the headers that observers want to go with it."""
-        self._attempt_began = self._clock.monotonic()
+        self._attempt_began, self._origin = self._clock.monotonic(), origin
         if not self._dispatch.takes(AttemptStarted):
             return ()
         event = AttemptStarted(
@@ -130,6 +130,8 @@ class Watch:
             status_code=status,
             cause=cause,
             elapsed=self._clock.monotonic() - self._attempt_began,
+            server_address=self._origin.host,
+            server_port=self._origin.port,
             remaining=None if limit is None else limit.remaining,
             connections=connections,
         )

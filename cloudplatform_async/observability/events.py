@@ -77,6 +77,8 @@ class AttemptFinished(CallEvent, frozen=True, kw_only=True):
         status_code: Of the answer; ``None`` where none came.
         cause: Name of the error's class; ``None`` after a success.
         elapsed: Seconds since it was started.
+        server_address: Host of the base URL.
+        server_port: Its port.
         remaining: Requests that the group's limit still allows, where the answer says so.
         connections: Open connections of the client, where its transport knows.
     """
@@ -87,6 +89,8 @@ class AttemptFinished(CallEvent, frozen=True, kw_only=True):
     status_code: int | None
     cause: str | None
     elapsed: float
+    server_address: str
+    server_port: int
     remaining: int | None = None
     connections: int | None = None
 

@@ -30,6 +30,8 @@ except ImportError:
     ) from None
 
 _SCOPE = "cloudplatform_async"
+# As the conventions have it: those that an SDK would choose are meant for milliseconds.
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
 _Suppress = Callable[[], AbstractContextManager[None]]
 
 
@@ -74,10 +76,16 @@ class OpenTelemetryObserver:
         self._tracer = trace.get_tracer(_SCOPE, __version__, tracer_provider)
         meter = metrics.get_meter(_SCOPE, __version__, meter_provider)
         self._calls = meter.create_histogram(
-            "cloudplatform.client.call.duration", "s", "Time of a call, its retries and waits included."
+            "cloudplatform.client.call.duration",
+            "s",
+            "Time of a call, its retries and waits included.",
+            explicit_bucket_boundaries_advisory=(*_SECONDS, 30.0, 60.0, 120.0),
         )
         self._queue = meter.create_histogram(
-            "cloudplatform.client.queue.duration", "s", "Time that a call waited for a connection."
+            "cloudplatform.client.queue.duration",
+            "s",
+            "Time that a call waited for a connection.",
+            explicit_bucket_boundaries_advisory=_SECONDS,
         )
         self._retries = meter.create_counter(
             "cloudplatform.client.retries", "{retry}", "Attempts after the first."
@@ -91,7 +99,12 @@ class OpenTelemetryObserver:
             "Requests that the group's limit allows.",
         )
         self._requests = (
-            meter.create_histogram("http.client.request.duration", "s", "Time of an attempt.")
+            meter.create_histogram(
+                "http.client.request.duration",
+                "s",
+                "Time of an attempt.",
+                explicit_bucket_boundaries_advisory=_SECONDS,
+            )
             if request_duration
             else None
         )
@@ -154,7 +167,11 @@ class OpenTelemetryObserver:
         if event.remaining is not None:
             self._remaining.set(event.remaining, shared)
         if self._requests is not None:
-            attributes: dict[str, Any] = {"http.request.method": event.method}
+            attributes: dict[str, Any] = {
+                "http.request.method": event.method,
+                "server.address": event.server_address,
+                "server.port": event.server_port,
+            }
             if event.status_code is not None:
                 attributes["http.response.status_code"] = event.status_code
             self._requests.record(event.elapsed, attributes | _error(event.cause, event.status_code))

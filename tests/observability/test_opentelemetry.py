@@ -167,6 +167,32 @@ async def test_metrics_say_how_calls_went(telemetry: Telemetry) -> None:
     assert metrics["cloudplatform.client.rate_limit.remaining"][0].value == 599
 
 
+async def test_durations_fall_into_buckets_of_seconds_with_what_the_conventions_require(
+    telemetry: Telemetry,
+) -> None:
+    """What an SDK has by itself is for milliseconds: all calls would be in its first bucket."""
+    sandbox = Sandbox(projects=1)
+    async with AsyncClient(
+        base_url=sandbox.base_url,
+        api_key=sandbox.api_key,
+        transport=sandbox.transport(),
+        observers=[OpenTelemetryObserver(telemetry.tracers, telemetry.meters, request_duration=True)],
+    ) as client:
+        await client.projects.list()
+    metrics = telemetry.metrics()
+    (attempt,) = metrics["http.client.request.duration"]
+    assert attempt.explicit_bounds[:2] == (0.005, 0.01)
+    assert attempt.explicit_bounds[-1] == 10
+    assert metrics["cloudplatform.client.queue.duration"][0].explicit_bounds == attempt.explicit_bounds
+    assert metrics["cloudplatform.client.call.duration"][0].explicit_bounds[-1] == 120
+    assert dict(attempt.attributes) == {
+        "http.request.method": "GET",
+        "http.response.status_code": 200,
+        "server.address": "127.0.0.1",
+        "server.port": 80,
+    }
+
+
 async def test_two_observers_of_one_client_have_all_spans_each(
     telemetry: Telemetry, instrumented: bool
 ) -> None:
