@@ -56,6 +56,8 @@ async def shared_client(credentials: str | None, options: Mapping[str, Any]) -> 
     shared = clients.get(name)
     if shared is None:
         arguments: dict[str, Any] = {**_OPTIONS, **options, **credentials_of(credentials)}
+        if credentials is not None:
+            _refuse_address_of_file(options)
         shared = clients[name] = SharedClient(AsyncClient(**arguments))
     shared.users += 1
     try:
@@ -65,6 +67,20 @@ async def shared_client(credentials: str | None, options: Mapping[str, Any]) -> 
         if not shared.users:
             del clients[name]
             await shared.client.aclose()
+
+
+def _refuse_address_of_file(options: Mapping[str, Any]) -> None:
+    """Keep keys of the environment from an address that only an env file names (API contract §2).
+
+    Raises:
+        ConfigurationError: Naming what to pass.
+    """
+    is_named = options.get("base_url") is not None or os.environ.get("CLOUD_API_BASE_URL", "").strip()
+    if options.get("env_file") is not None and not is_named:
+        raise ConfigurationError(
+            "Credentials by name are the environment's, which are not sent to an address that only an env "
+            "file names: pass base_url=, or set CLOUD_API_BASE_URL in the environment of every process."
+        )
 
 
 def credentials_of(name: str | None) -> dict[str, Any]:

@@ -277,6 +277,22 @@ async def test_credentials_are_found_by_name(
     assert "CLOUD_API_KEY_TEAM_B" in failed["error"]
 
 
+async def test_a_named_key_of_the_environment_does_not_go_where_only_a_file_points(
+    workspace: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """API contract §2; with an address from the environment or an argument it goes there."""
+    file = tmp_path / "platform.env"
+    file.write_text(f"CLOUD_API_BASE_URL={workspace.base_url}\n")
+    monkeypatch.setenv("CLOUD_API_KEY_TEAM_A", workspace.api_key)
+    monkeypatch.delenv("CLOUD_API_BASE_URL")
+    shards, found = by_credentials(Shard(), ["team-a"]), {"env_file": str(file)}
+    report = await collect(shards, ndjson(tmp_path / "one"), **found)
+    assert "base_url=" in report.to_dict()["failed"][0]["error"]
+    assert workspace.served == 0
+    report = await collect(shards, ndjson(tmp_path / "two"), base_url=workspace.base_url, **found)
+    assert (report.failed, report.rows) == ([], 450)
+
+
 async def test_a_blank_secret_of_a_name_is_none_and_not_that_of_another(
     workspace: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
