@@ -244,6 +244,31 @@ def test_pydantic_holds_writes_and_reads_models() -> None:
     assert Report.model_validate_json(report.model_dump_json()) == report
 
 
+def test_what_is_left_out_does_not_go_out() -> None:
+    """Of a model, a list, a page, and a model within another."""
+    labels = {"labels"}
+    without = {name: value for name, value in PLAIN.items() if name != "labels"}
+    one, many = TypeAdapter(Project), TypeAdapter(list[Project])
+    assert json.loads(one.dump_json(PROJECT, exclude=labels)) == without
+    assert one.dump_python(PROJECT, include={"id"}) == {"id": "prj_1"}
+    assert many.dump_python([PROJECT], mode="json", exclude={"__all__": labels}) == [without]
+    page = TypeAdapter(Page[Project]).dump_python(
+        Page(items=[PROJECT]), mode="json", include={"items": {"__all__": {"name"}}}
+    )
+    assert page == {"items": [{"name": "n"}]}
+    report = Report(project=PROJECT, usages=[])
+    assert report.model_dump(include={"project": {"id"}}) == {"project": {"id": "prj_1"}}
+
+
+def test_a_fastapi_endpoint_leaves_out_what_it_says() -> None:
+    """With the options of its decorator."""
+    app = FastAPI()
+    app.get("/", response_model_exclude={"labels", "slug"}, response_model_exclude_none=True)(one)
+    assert ask(app, "GET", "/").json() == {
+        name: value for name, value in PLAIN.items() if value is not None and name != "labels"
+    }
+
+
 def test_pydantic_holds_writes_and_reads_pages() -> None:
     """With items of their own type."""
     adapter = TypeAdapter(Page[Project])

@@ -84,11 +84,15 @@ def record_schema(
     def validated(value: object, validate: Callable[[object], dict[str, Any]]) -> R:
         return value if isinstance(value, kind) else make(validate(value))
 
+    def written(value: R, write: Callable[[object], Any]) -> Any:
+        return write(values(value))
+
     return {
         "type": "function-wrap",
         "function": {"type": "no-info", "function": validated},
         "schema": shape,
-        "serialization": {"type": "function-plain", "function": values, "return_schema": shape},
+        # Wrapped, so that include and exclude hold: what an endpoint leaves out must not go out.
+        "serialization": {"type": "function-wrap", "function": written, "schema": shape},
     }
 
 
