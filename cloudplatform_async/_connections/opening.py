@@ -30,7 +30,11 @@ async def open_transport(
     try:
         with anyio.move_on_after(timeout):
             sock = await _open_socket(origin)
-            transport = await _transport_over(sock, protocol)
+            try:
+                transport, _ = await asyncio.get_running_loop().create_connection(lambda: protocol, sock=sock)
+            except BaseException:
+                sock.close()  # asyncio would do it in a later turn of the event loop
+                raise
             if tls is not None:
                 transport = await _secured(transport, protocol, tls, origin.host)
             return transport, sock
@@ -96,15 +100,6 @@ async def _connected(address: _Address) -> socket.socket:
         sock.close()
         raise
     return sock
-
-
-async def _transport_over(sock: socket.socket, protocol: asyncio.Protocol) -> asyncio.Transport:
-    try:
-        transport, _ = await asyncio.get_running_loop().create_connection(lambda: protocol, sock=sock)
-    except BaseException:
-        sock.close()  # asyncio would do it in a later turn of the event loop
-        raise
-    return transport
 
 
 async def _secured(

@@ -154,7 +154,7 @@ class Authentication:
         return tuple(texts)
 
     def _with_token(self, headers: RawHeaders, token: AccessToken, scope: str | None) -> RawHeaders:
-        if token.expiry is not None and not isinstance(self.credentials.access_token, OAuth):
+        if token.expiry is not None and self.slot is None:
             require_unexpired(token, CLOCK.process.now())
         require_scope(token, scope)
         return (*headers, token.header)

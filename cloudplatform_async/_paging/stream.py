@@ -91,10 +91,11 @@ class PageStream(Generic[T]):
         if position is None:
             self.stop()
             return None
-        fetched = await self._prefetch.take(partial(self._source.fetch, position))
+        fetch = partial(self._source.fetch, position)
+        fetched = await self._prefetch.take(fetch)
         while fetched is None or fetched.asked != position:  # fetched ahead, for a list that has changed
             self._prefetch.clear()
-            fetched = await self._prefetch.take(partial(self._source.fetch, position))
+            fetched = await self._prefetch.take(fetch)
         fetched.places = self._places_of_new(fetched)
         self.current = fetched
         return fetched
