@@ -110,7 +110,9 @@ class AsyncClient(AnyEndpoint):
         self._owner: AsyncClient | None = None
         self._sender = Sender(
             state=state,
-            authentication=Authentication(credentials, state.connections, state.background),
+            authentication=Authentication(
+                credentials, state.connections, state.background, state.dispatch.around_token_request
+            ),
             messages=Messages(base=base, limit=limit, headers=own),
             timeouts=bounds,
             retries=policy,
@@ -149,7 +151,9 @@ class AsyncClient(AnyEndpoint):
         if api_key is not None or access_token is not None:
             credentials = authentication.credentials.replaced(api_key, access_token)
             state = sender.state
-            authentication = Authentication(credentials, state.connections, state.background)
+            authentication = Authentication(
+                credentials, state.connections, state.background, state.dispatch.around_token_request
+            )
         view = Sender(
             state=sender.state,
             authentication=authentication,

@@ -1,7 +1,8 @@
 """Puts credentials on an attempt, and replaces them after a 401 where that can help."""
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 
 from cloudplatform_async._connections.connection import Connections
 from cloudplatform_async._oauth.token_refresh import TokenKeeper
@@ -35,6 +36,7 @@ class Authentication:
         credentials: What to speak as.
         connections: Carry token requests too; not owned.
         background: Owns token refreshes.
+        around: Gives what each token request is made within.
 
     Attributes:
         identity: What rate limits are counted by, as `identity_of` tells it; ``None`` where a function must
@@ -42,9 +44,15 @@ class Authentication:
         slot: What is known of its token, where that is fetched, and fetched again before it ends.
     """
 
-    def __init__(self, credentials: Credentials, connections: Connections, background: Background) -> None:
+    def __init__(
+        self,
+        credentials: Credentials,
+        connections: Connections,
+        background: Background,
+        around: Callable[[], AbstractContextManager[object]] = nullcontext,
+    ) -> None:
         self.credentials = credentials
-        self._keeper = TokenKeeper(background, connections)
+        self._keeper = TokenKeeper(background, connections, around)
         self._given: deque[Secret] = deque(maxlen=_REMEMBERED)
         key, token = credentials.api_key, credentials.access_token
         self._key = (_key_header(key),) if isinstance(key, Secret) else ()

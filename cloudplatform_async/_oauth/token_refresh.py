@@ -1,6 +1,7 @@
 """Keeps the token of an OAuth grant: one refresh however many calls wait, one failure a back-off."""
 
-from contextlib import suppress
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
 from typing import cast
 
 from anyio.lowlevel import RunVar
@@ -39,6 +40,7 @@ class TokenKeeper(Struct, frozen=True, eq=False):
 
     _background: Background
     _connections: Connections
+    _around: Callable[[], AbstractContextManager[object]]
 
     def serving(self, oauth: OAuth) -> AccessToken | None:
         """Give the token that serves now, and start its early refresh when that is due.
@@ -130,7 +132,8 @@ class TokenKeeper(Struct, frozen=True, eq=False):
 
         async def ask() -> Grant:
             nonlocal rotated
-            grant = await ask_for_token(self._connections, oauth)
+            with self._around():
+                grant = await ask_for_token(self._connections, oauth)
             oauth.slot.news = CLOCK.process.monotonic() - began
             if isinstance(oauth, OAuthRefreshToken) and grant.refresh_token is not None:
                 rotated = grant.refresh_token.reveal() != current_refresh_token(oauth).reveal()

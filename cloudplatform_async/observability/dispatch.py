@@ -1,6 +1,7 @@
 """Hands each event to the log and to the observers that have a method for it."""
 
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from inspect import iscoroutinefunction
 from typing import Any
 
@@ -33,12 +34,21 @@ _EVENTS: tuple[type[CallEvent], ...] = (
 _OF_EVERY_CALL = frozenset({CallStarted, AttemptStarted, AttemptFinished, CallFinished})
 
 
+class Tracer:
+    """An observer whose spans stand for all requests of a call, so that nobody else is to trace them."""
+
+    def around_token_request(self) -> AbstractContextManager[object]:
+        """Give what the request for a token is made within."""
+        return nullcontext()
+
+
 class Dispatch:
     """The observers of a client; one that raises is said once, and goes on to be told.
 
     Attributes:
         handlers: The methods that there are, by the event that they take.
         followers: The observers of what happens in every call, each with its ``enabled`` if it has one.
+        around_token_request: Gives what a token request is made within, so that it is not traced by others.
 
     Args:
         observers: Objects with any subset of the methods of ``Observer``.
@@ -47,17 +57,20 @@ class Dispatch:
         ConfigurationError: For one that has none of them, or an async one, or is not in a list.
     """
 
-    __slots__ = ("_failed", "followers", "handlers")
+    __slots__ = ("_failed", "around_token_request", "followers", "handlers")
 
     def __init__(self, observers: Iterable[object] = ()) -> None:
         # What it returns is headers, of one event alone.
         self.handlers: dict[type[CallEvent], list[tuple[object, Callable[[Any], Any]]]] = {}
         self.followers: list[tuple[object, Callable[[], object] | None]] = []
+        self.around_token_request: Callable[[], AbstractContextManager[object]] = nullcontext
         self._failed: set[int] = set()
         if not hasattr(observers, "__iter__"):
             kind = type(observers).__name__
             raise ConfigurationError(f"observers must be a list of observers, not a {kind}.")
         for observer in observers:
+            if isinstance(observer, Tracer):
+                self.around_token_request = observer.around_token_request
             found = [event for event in _EVENTS if callable(getattr(observer, event.handler, None))]
             if not found:
                 kind = type(observer).__name__

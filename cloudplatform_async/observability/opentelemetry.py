@@ -11,6 +11,7 @@ from typing import Any
 from msgspec import Struct
 
 from cloudplatform_async.errors import ConfigurationError
+from cloudplatform_async.observability.dispatch import Tracer
 from cloudplatform_async.observability.events import (
     AttemptFinished,
     AttemptStarted,
@@ -44,7 +45,7 @@ class _Open(Struct):
     silence: AbstractContextManager[None] | None = None
 
 
-class OpenTelemetryObserver:
+class OpenTelemetryObserver(Tracer):
     """An observer that makes spans and measurements of calls; pass it as ``observers=[…]``.
 
     Each call is an INTERNAL span, a child of whatever span is current where it is made (of the reader's,
@@ -189,6 +190,13 @@ class OpenTelemetryObserver:
     def token_refreshed(self, event: TokenRefreshed) -> None:
         """Note a new token."""
         self._note("token refresh", {"seconds": event.elapsed})
+
+    def around_token_request(self) -> AbstractContextManager[None]:
+        """Silence OpenTelemetry's own instrumentation for a token that a call of ours waits for.
+
+        The refresh is an event of the call's span, whether that instrumentation is there or not.
+        """
+        return nullcontext() if self._open.get() is None else self._suppress()
 
     def call_finished(self, event: CallFinished) -> None:
         """End the span of a call, and measure it."""

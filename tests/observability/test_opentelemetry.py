@@ -18,7 +18,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.sdk.trace.sampling import Decision, SamplingResult, StaticSampler
 from opentelemetry.trace import NoOpTracerProvider
 
-from cloudplatform_async import AsyncClient
+from cloudplatform_async import AsyncClient, OAuthClientCredentials
 from cloudplatform_async.observability import OpenTelemetryObserver
 from cloudplatform_async.sandbox import Sandbox
 from cloudplatform_async.testing import no_waiting
@@ -122,6 +122,24 @@ async def test_a_call_with_two_retries_is_a_span_over_three(telemetry: Telemetry
         assert span.context is not None
         assert span.parent.span_id == call.context.span_id
         assert header.split("-")[1:3] == [f"{span.context.trace_id:032x}", f"{span.context.span_id:016x}"]
+
+
+async def test_a_refresh_is_an_event_of_its_call_and_no_span_more_with_the_instrumentor(
+    telemetry: Telemetry, instrumented: bool
+) -> None:
+    """Two retries and a refresh are as many spans with and without it, and the caller's context stays."""
+    before = context.get_current()
+    with Sandbox(projects=1) as sandbox, no_waiting():
+        token = OAuthClientCredentials(sandbox.token_url, sandbox.client_id, sandbox.client_secret)
+        async with AsyncClient(
+            base_url=sandbox.base_url, access_token=token, observers=[telemetry.observer]
+        ) as client:
+            sandbox.faults.add(status=503, times=2, path="/v1/*")
+            await client.projects.get("prj_000001")
+    assert context.get_current() == before
+    assert telemetry.named() == ["GET", "GET", "GET", "GET /projects/{id}"]
+    events = [event.name for event in telemetry.spans.get_finished_spans()[-1].events]
+    assert events == ["token refresh", "retry", "retry"]
 
 
 async def test_pages_fetched_ahead_are_children_of_the_readers_span(telemetry: Telemetry) -> None:
