@@ -5,6 +5,7 @@ import io
 import json
 import sys
 from collections.abc import Callable
+from datetime import date
 
 import httpx
 import pytest
@@ -154,6 +155,42 @@ def test_on_a_narrow_terminal_ids_stay_whole(
     lines = watch("projects", "list", "--limit", "3").splitlines()
     assert [line.split()[0] for line in lines[1:]] == ["prj_000001", "prj_000002", "prj_000003"]
     assert len(lines) == 4
+
+
+def test_on_a_narrow_terminal_ids_within_others_numbers_and_days_stay_whole(
+    watch: Watch, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A part of one would be taken for another."""
+    monkeypatch.setenv("COLUMNS", "5")
+    sandbox.add_usage(date(2026, 3, 1), requests=1234567, errors=0)
+    shown = watch("usage", "show", "--from", "2026-03-01", "--to", "2026-03-02")
+    assert shown.splitlines()[1].split()[:3] == ["2026-03-01", "2026-03-02", "1234567"]
+    named(sandbox, "n")
+    words = ["projects", "list", "--slug", "one-more", "--columns"]
+    monkeypatch.setenv("COLUMNS", "200")
+    whole = watch(*words, "id").split()[-1]
+    monkeypatch.setenv("COLUMNS", "5")
+    *_, line = watch("events", "list").splitlines()
+    assert line.split()[-1] == whole
+
+
+def test_a_terminal_of_unknown_width_gets_a_heading_too(
+    watch: Watch, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``COLUMNS=0`` is what some shells say of one."""
+    monkeypatch.setenv("COLUMNS", "0")
+    assert watch("projects", "list", "--limit", "1").splitlines()[0].startswith("ID ")
+
+
+def test_a_terminal_without_a_name_gets_no_escapes(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody knows what it would make of them."""
+    monkeypatch.delenv("TERM", raising=False)
+    monkeypatch.delenv("COLORTERM", raising=False)
+    terminal = Terminal()
+    with monkeypatch.context() as context:
+        context.setattr(sys, "stdout", terminal)
+        assert main(["projects", "list"]) == 0
+    assert "\x1b" not in terminal.shown()
 
 
 def test_an_ascii_terminal_gets_ascii(

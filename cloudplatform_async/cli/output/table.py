@@ -1,13 +1,17 @@
-"""Tables: aligned columns on a terminal, tabs off it; an id is whole in both."""
+"""Tables: aligned columns on a terminal, tabs off it; ids, numbers and days are whole in both."""
 
+import os
+import re
 import sys
 from collections.abc import Sequence
+from typing import Literal
 
 from cloudplatform_async.cli.output.streams import encodable, encoding_of, printable, write
 from cloudplatform_async.cli.output.values import Columns, Row, cell
 
 _GAP = 2
 _NARROWEST = 4
+_USUAL = 80
 
 
 class TabWriter:
@@ -37,30 +41,37 @@ class TabWriter:
 
 
 class TableWriter:
-    """Columns as wide as the first rows need and the terminal has; only ids may make them wider."""
+    """Columns as wide as the first rows need and the terminal has; what must be whole makes them wider."""
 
     def __init__(self, columns: Columns, *, header: bool, utc: bool) -> None:
         from rich.console import Console
 
-        self._console = Console(highlight=False, markup=False, soft_wrap=True)
+        lacks_name = os.name == "posix" and not os.environ.get("TERM")  # then nobody knows its escapes
+        colours: Literal["auto"] | None = None if lacks_name else "auto"
+        self._console = Console(highlight=False, markup=False, soft_wrap=True, color_system=colours)
+        if self._console.width < 1:  # COLUMNS=0: not known
+            self._console.width = _USUAL
         self._columns = columns
         self._header = header
         self._utc = utc
         self._widths: list[int] = []
+        self._whole: list[int] = []  # places of the columns that are never cut
 
     def rows(self, rows: Sequence[Row]) -> None:
         """Write some more."""
         self._columns.fit(rows)
-        names = self._columns.names
-        titles = [self._title(name) for name in names]
+        titles = [self._title(name) for name in self._columns.names]
+        picked = [self._columns.pick(row) for row in rows]
         lines = [
-            [
-                printable(cell(value, name=name, utc=self._utc, short=True))
-                for name, value in self._columns.pick(row).items()
-            ]
-            for row in rows
+            [printable(cell(value, name=name, utc=self._utc, short=True)) for name, value in row.items()]
+            for row in picked
         ]
         if not self._widths:
+            self._whole = [
+                at
+                for at, name in enumerate(self._columns.names)
+                if is_id(name) or any(_is_exact(row[name]) for row in picked)
+            ]
             self._widths = self._fitting(titles, lines)
         self._widen(lines)
         text = "".join(self._line(line) + "\n" for line in lines)
@@ -78,13 +89,13 @@ class TableWriter:
         return heading(name) + (" (UTC)" if self._utc and name.endswith("_at") else "")
 
     def _fitting(self, titles: list[str], lines: list[list[str]]) -> list[int]:
-        """Take from the widest columns, ids apart, what the terminal lacks."""
+        """Take from the widest columns, ids, numbers and days apart, what the terminal lacks."""
         from rich.cells import cell_len
 
         widths = [max(map(cell_len, column)) for column in zip(titles, *lines, strict=True)]
         excess = sum(widths) + _GAP * (len(widths) - 1) - self._console.width
         while excess > 0:
-            loose = [at for at, name in enumerate(self._columns.names) if not is_id(name)]
+            loose = [at for at in range(len(widths)) if at not in self._whole]
             widest = max(loose, key=widths.__getitem__, default=None)
             if widest is None or widths[widest] <= _NARROWEST:
                 break
@@ -95,9 +106,8 @@ class TableWriter:
     def _widen(self, lines: list[list[str]]) -> None:
         from rich.cells import cell_len
 
-        for at, name in enumerate(self._columns.names):
-            if is_id(name):
-                self._widths[at] = max([self._widths[at], *(cell_len(line[at]) for line in lines)])
+        for at in self._whole:
+            self._widths[at] = max([self._widths[at], *(cell_len(line[at]) for line in lines)])
 
     def _line(self, cells: list[str]) -> str:
         from rich.cells import cell_len, set_cell_size
@@ -126,4 +136,11 @@ def heading(name: str) -> str:
 
 def is_id(name: str) -> bool:
     """Tell whether a column names something, so that nothing of it may be left out."""
-    return name == "id" or name.endswith("_id") or name == "run"
+    return name.endswith("_id") or name.rpartition(".")[2] in {"id", "run"}
+
+
+def _is_exact(value: object) -> bool:
+    """Tell whether a part of a value would be taken for another one: of a number, or of a day."""
+    if isinstance(value, str):
+        return re.fullmatch(r"\d{4}-\d\d-\d\d", value) is not None
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
