@@ -140,6 +140,8 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "a method with a blank": ({"method": "GET /x"}, "method"),
     "TRACE": ({"method": "TRACE"}, "TRACE"),
     "NaN in the body": ({"json": {"a": [float("nan")]}}, r"\$\.a\[0\]"),
+    "a query in a text": ({"params": "a=b"}, "`params` must be a mapping"),
+    "a query in a list": ({"params": [("a", "b")]}, "`params` must be a mapping"),
     "infinity in the query": ({"params": {"a": float("inf")}}, "`a`"),
     "an object without a JSON form": ({"json": object()}, "JSON"),
     "a body in a circle": ({"json": (circle := [])}, "contains itself"),

@@ -149,7 +149,8 @@ def path_of(*segments: str) -> str:
 
 def _segment(segment: object) -> str:
     if not isinstance(segment, str):
-        raise InvalidRequestError(f"An id must be a str, not {type(segment).__name__}.")
+        kind = type(segment).__name__
+        raise InvalidRequestError(f"An id must be a str, the `id` of what the platform gave, not {kind}.")
     segment = str.__str__(segment)  # a subclass may show something else
     if _PLAIN.fullmatch(segment):  # as nearly every id is: nothing to refuse, nothing to encode
         return segment

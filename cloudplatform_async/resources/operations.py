@@ -1,7 +1,7 @@
 """What the operations of every resource share: from arguments to a call, and from an answer to a model."""
 
 from collections.abc import Mapping
-from typing import Any, TypeVar, Unpack
+from typing import Any, TypeVar, Unpack, cast
 
 from msgspec.structs import replace
 
@@ -109,7 +109,7 @@ def any_operation(
     Raises:
         InvalidRequestError: For arguments that must not or cannot be sent.
     """
-    target = target_of(checked_path(path), query_string(params))
+    target = target_of(checked_path(path), query_string(_query("params", params)))
     return Call(
         method=checked_method(method),
         target=target,
@@ -148,16 +148,24 @@ def page_source(
         TypeError: For a model that nothing here can decode.
     """
     given = {name for name, value in filters.items() if value is not None}
-    if extra and (clash := extra.keys() & (_PLACES | given)):
+    own = _query("filters", extra)
+    if clash := own.keys() & (_PLACES | given):
         raise InvalidRequestError(f"`filters` must not contain {sorted(clash)}: these have arguments.")
     return PageSource(
         sender=sender,
         path=path,
-        query=query_string({**filters, **(extra or {})}),
+        query=query_string({**filters, **own}),
         scope=scope,
         model=model,
         limit=None if limit is None else whole_number("limit", limit, least=1),
     )
+
+
+def _query(name: str, params: object) -> Query:
+    """Check an argument that holds names and values, also where a type checker did not."""
+    if params is not None and not isinstance(params, Mapping):
+        raise InvalidRequestError(f"`{name}` must be a mapping, not a {type(params).__name__}.")
+    return {} if params is None else cast("Query", params)
 
 
 # What the user asks for; the overloads of `AsyncClient.iter_all` say what they get.
@@ -169,7 +177,7 @@ def any_source(
     Raises:
         InvalidRequestError: For arguments that must not or cannot be sent.
     """
-    if clash := _PLACES & (params or {}).keys():
+    if clash := _PLACES & _query("params", params).keys():
         raise InvalidRequestError(f"`params` must not contain {sorted(clash)}: a walk finds its own pages.")
     return page_source(
         with_call_options(sender, options), checked_path(path), None, model, filters={}, extra=params

@@ -1,6 +1,7 @@
 """Any list the platform has can be walked, and a client opens and closes with an application."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from attrs import frozen
@@ -56,6 +57,9 @@ async def test_the_places_of_a_list_are_arguments(client: AsyncClient) -> None:
     """A page in the parameters would walk nowhere."""
     with pytest.raises(InvalidRequestError, match="page"):
         client.iter_all("/projects", params={"page": 2})
+    wrong: Any = "a=b"
+    with pytest.raises(InvalidRequestError, match="`params` must be a mapping"):
+        client.iter_all("/projects", params=wrong)
 
 
 async def test_a_lifespan_opens_a_client_and_closes_it(client: AsyncClient) -> None:

@@ -167,6 +167,15 @@ REFUSED: dict[str, tuple[Any, str]] = {
     ),
     "a time as text": (lambda projects: projects.list(created_after="2026-03-17"), "datetime"),
     "a label without a value": (lambda projects: projects.list(label="team"), "key:value"),
+    "filters in a list": (
+        lambda projects: projects.list(filters=[("a", "b")]),
+        "`filters` must be a mapping",
+    ),
+    "filters in a text": (lambda projects: projects.iter_all(filters="a=b"), "`filters` must be a mapping"),
+    "a project in the place of its id": (
+        lambda projects: projects.get(Project(id="a", name="b")),
+        "str, the `id` of what the platform gave, not Project",
+    ),
     "a label that is a number": (lambda projects: projects.list(label=5), "key:value"),
     "labels in a set": (lambda projects: projects.list(label={"a:b"}), "list of such"),
     "a label among others": (lambda projects: projects.list(label=["a:b", ":c"]), "key:value"),
