@@ -147,6 +147,22 @@ async def test_a_refusal_by_a_proxy_is_final_and_names_it(status: bytes) -> None
 
 
 @pytest.mark.anyio
+async def test_a_proxy_that_wants_to_know_who_forwards_is_named_too() -> None:
+    """A plain request is forwarded without CONNECT; that it was not is the proxy's word as well."""
+    with Server(send(b"HTTP/1.1 407 Who\r\nContent-Length: 4\r\n\r\nwho?")) as server:
+        async with AsyncClient(
+            base_url="http://127.0.0.1:1/v1",
+            api_key="k",
+            proxy=f"http://user:hunter2@127.0.0.1:{server.port}",
+        ) as client:
+            with pytest.raises(APIConnectionError, match=rf"proxy 127\.0\.0\.1:{server.port} ans") as caught:
+                await client.projects.create(name="n", slug="s")
+            assert client.statistics().connections == 0
+    assert (server.requests, caught.value.outcome, caught.value.attempts) == (1, "not_sent", 1)
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.anyio
 async def test_a_proxy_that_may_do_better_is_asked_again() -> None:
     """A gateway's 502 is no refusal (contract §7)."""
     with Server(send(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n")) as server:
