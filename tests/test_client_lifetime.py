@@ -19,6 +19,7 @@ from cloudplatform_async import (
     ClientStateError,
     ConfigurationError,
     NotFoundError,
+    PooledTransport,
     PoolLimits,
     RetryPolicy,
 )
@@ -69,6 +70,39 @@ async def test_closing_ends_the_calls_under_way() -> None:
         await client.aclose()
     assert listing.is_closed
     assert (len(errors), client.statistics().in_flight, listing.under_way) == (3, 0, 0)
+
+
+class Shielded(httpx.AsyncBaseTransport):
+    """A user's wrapper that no cancellation reaches: a pool that closes ends what is in it by itself."""
+
+    def __init__(self) -> None:
+        self.pool = PooledTransport()
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        with anyio.CancelScope(shield=True):
+            return await self.pool.handle_async_request(request)
+
+    async def aclose(self) -> None:
+        await self.pool.aclose()
+
+
+@anyio_test
+async def test_a_call_that_its_connection_tells_of_the_end_says_that_the_client_was_closed() -> None:
+    """The same error as where the call hears of it first; what was sent may have been done."""
+    with Sandbox() as sandbox:
+        sandbox.faults.add(kind="hang")
+        client = AsyncClient(base_url=sandbox.base_url, api_key=sandbox.api_key, transport=Shielded())
+
+        async def call() -> None:
+            with pytest.raises(ClientStateError, match="closed while") as caught:
+                await client.projects.create(name="n", slug="s")
+            assert caught.value.outcome == "unknown"
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(call)
+            while not sandbox.served:
+                await anyio.lowlevel.checkpoint()
+            await client.aclose()
 
 
 @anyio_test

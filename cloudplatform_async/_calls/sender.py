@@ -18,6 +18,7 @@ from cloudplatform_async._calls.progress import Progress
 from cloudplatform_async._calls.state import SharedState
 from cloudplatform_async._calls.watch import Watch
 from cloudplatform_async._connections.connection import Lease
+from cloudplatform_async._connections.exceptions import TransportClosedError
 from cloudplatform_async._connections.messages import RawHeaders
 from cloudplatform_async._oauth.authentication import Authentication
 from cloudplatform_async._protocol.calls import Call
@@ -129,13 +130,15 @@ class Sender(Struct, eq=False, kw_only=True):
                     outcome = await until_settled(failure, partial(self._attempt, progress), sleep)
         finally:
             self.state.scopes.discard(scope)
-        if isinstance(outcome, Failure):
-            raise outcome.error
-        if outcome is not None:
+        if isinstance(outcome, Answer):
             return outcome
         last = progress.failures[-1].error if progress.failures else None
-        if self.state.closed:
+        if self.state.closed and (
+            outcome is None or isinstance(outcome.error.__cause__, TransportClosedError)
+        ):
             raise ClientStateError("The client was closed while this call was under way.") from last
+        if outcome is not None:
+            raise outcome.error
         raise APITimeoutError(f"The call did not end within its timeout of {total:g} s.") from last
 
     async def _attempt(self, progress: Progress) -> Answer | Failure:
