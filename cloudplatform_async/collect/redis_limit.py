@@ -7,7 +7,7 @@ import weakref
 from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
-from math import ceil
+from math import ceil, inf
 from threading import Lock
 from typing import Any, NoReturn, TypeVar
 
@@ -92,7 +92,7 @@ class RedisLimit:
             environment that holds it, wherever the limit is used. A URL with a password is shown
             nowhere, and cannot be pickled: name a variable then.
         requests: Of one credential to one endpoint group, in any span of ``per`` seconds.
-        per: Seconds.
+        per: Seconds, from 0.001 up.
 
     Example:
         >>> RedisLimit("redis://127.0.0.1:6379", requests=600, per=60.0).requests
@@ -105,8 +105,10 @@ class RedisLimit:
     _server: "_Server" = field(init=False, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        if self.requests < 1 or self.per <= 0:
-            raise ConfigurationError("RedisLimit needs requests= from 1 up, and per= above 0 seconds.")
+        if not (_is_from(1, self.requests, int) and _is_from(0.001, self.per, int, float)):
+            raise ConfigurationError(
+                "RedisLimit needs requests= as a whole number from 1 up, and per= as seconds from 0.001 up."
+            )
         object.__setattr__(self, "_server", _Server(self.url, self.requests, self.per))
 
     async def acquire(self, name: str, most: int) -> tuple[int, float]:
@@ -143,6 +145,10 @@ class RedisLimit:
         self.__attrs_post_init__()
 
 
+def _is_from(least: float, value: object, *kinds: type[int | float]) -> bool:
+    return isinstance(value, kinds) and not isinstance(value, bool) and least <= value < inf
+
+
 def _part_of(requests: int) -> int:
     """Tell how many requests may come in a part of the window: all parts together make up the whole."""
     return ceil(requests / _PARTS)
@@ -169,10 +175,10 @@ class _Server:
     def __init__(self, url: str, requests: int, per: float) -> None:
         self._redis, self._failures = open_redis("RedisLimit", url, "pyrate_limiter")
         pyrate_limiter = import_module("pyrate_limiter")
-        window = per * 1000 * (1 + _MARGIN)
-        self._rates = [pyrate_limiter.Rate(requests, round(window))]
-        if requests >= 2 * _PARTS:
-            self._rates.insert(0, pyrate_limiter.Rate(_part_of(requests), round(window / _PARTS)))
+        window = round(per * 1000 * (1 + _MARGIN))
+        self._rates = [pyrate_limiter.Rate(requests, window)]
+        if requests >= 2 * _PARTS and window >= _PARTS:  # rounded down: a part must not be the sparser rate
+            self._rates.insert(0, pyrate_limiter.Rate(_part_of(requests), window // _PARTS))
         weakref.finalize(self, self._redis.close)
         self._keep = round(per * 2000)  # milliseconds for which Redis remembers an idle key
         self._buckets: dict[str, Any] = {}

@@ -6,6 +6,7 @@ import sys
 import time
 import warnings
 from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
 
 import anyio
 import httpx
@@ -182,8 +183,29 @@ def test_a_limit_travels_without_its_password(redis: Redis, monkeypatch: pytest.
         pickle.dumps(given)
 
 
-@pytest.mark.parametrize("given", [{"requests": 0}, {"requests": 1, "per": 0}])
-def test_a_limit_that_lets_nothing_through_is_refused(given: dict[str, int]) -> None:
+@pytest.mark.parametrize("per", [0.001, 0.01, 0.3, 0.33, 1.7])
+async def test_a_window_may_be_short(redis: Redis, per: float) -> None:
+    """From a millisecond up, whatever its parts are rounded to."""
+    for requests in (1, 20, 50, 997):
+        turns, wait = await RedisLimit(redis.url, requests=requests, per=per).acquire(f"of {requests}", 1)
+        assert turns == 1
+        assert wait <= 2 * per
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"requests": 0},
+        {"requests": 2.5},
+        {"requests": "6"},
+        {"requests": True},
+        {"requests": 1, "per": 0},
+        {"requests": 1, "per": 0.0004},
+        {"requests": 1, "per": float("inf")},
+        {"requests": 1, "per": float("nan")},
+    ],
+)
+def test_a_limit_that_lets_nothing_through_or_is_none_is_refused(given: Any) -> None:
     """At once."""
     with pytest.raises(ConfigurationError):
         RedisLimit("redis://127.0.0.1", **given)
