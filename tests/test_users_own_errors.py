@@ -321,6 +321,44 @@ async def test_a_rotated_refresh_token_is_not_lost_where_a_store_fails_to_take_i
     assert b'"r3"' in bytes(saved[-1])
 
 
+@pytest.mark.parametrize(
+    ("rotates", "heard", "asked"), [(False, 0, [1, 2, 2, 2, 3]), (True, 3, [1, 2, 3, 4, 5])]
+)
+async def test_a_store_that_fails_while_the_old_token_serves(
+    rotates: bool, heard: int, asked: list[int]
+) -> None:
+    """It is not asked with each call; where a rotated refresh token may be lost, the next call hears."""
+    now, requests, errors, counts, is_full = 1000.0, 0, 0, list[int](), False
+
+    class Filling(Failing):
+        async def save(self, key: str, owner: str, value: bytes) -> None:
+            if is_full:
+                raise OSError(28, "No space left")
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        nonlocal requests
+        if str(request.url) != TOKEN_URL:
+            return httpx.Response(200, json={"id": "a", "name": "b"})
+        requests += 1
+        rotated = {"refresh_token": f"r{requests + 1}"} if rotates else {}
+        token = {"access_token": "t", "token_type": "bearer", "expires_in": 3600}
+        return httpx.Response(200, json={**token, **rotated})
+
+    CLOCK.process = replace(CLOCK.process, monotonic=lambda: now)
+    store = Filling("", theirs(RateLimitError))
+    oauth = OAuthRefreshToken(TOKEN_URL, "id", "secret", "r1", store=store)
+    async with AsyncClient(access_token=oauth, transport=Wire(answer)) as client:
+        for seconds in (0.0, 3580.0, 0.0, 0.0, 2.0):
+            now, is_full = now + seconds, seconds > 0 or is_full
+            try:
+                await client.projects.get("a")
+            except OSError:
+                errors += 1
+            await anyio.wait_all_tasks_blocked()
+            counts.append(requests)
+    assert (errors, counts) == (heard, asked)
+
+
 @pytest.mark.parametrize("method", ["acquire", "pause"])
 @pytest.mark.parametrize("kind", [RateLimitError, ClientStateError, APIConnectionError])
 async def test_an_error_of_a_shared_limit_is_signed_by_no_call(

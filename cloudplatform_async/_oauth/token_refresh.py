@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
+from math import inf
 from typing import cast
 
 from anyio.lowlevel import RunVar
@@ -23,6 +24,7 @@ from cloudplatform_async.settings import RetryPolicy
 
 _POLICY = RetryPolicy()
 _GRACE = 2.0  # seconds for an answer that may hold the only refresh token which is still good
+_PAUSE = 1.0  # seconds between two early refreshes, where what the first raised is heard by no call
 
 _Refresh = Job[AccessToken | Refusal]
 
@@ -54,9 +56,13 @@ class TokenKeeper(Struct, frozen=True, eq=False):
         if stands is Phase.EXPIRED:
             return None
         if stands is Phase.STALE and _under_way(slot) is None:
-            if slot.unannounced is not None:  # `on_rotate` failed, which a call must hear of
+            if (
+                slot.unannounced is not None or slot.is_unsaved
+            ):  # the user's own failed: a call must hear of it
                 return None
-            if slot.refusal is None or slot.refusal.until <= now.monotonic:
+            rests_until = max(slot.refusal.until if slot.refusal else 0.0, slot.began_early + _PAUSE)
+            if rests_until <= now.monotonic:
+                slot.began_early = now.monotonic
                 self._start(oauth)
         return slot.token
 
@@ -123,7 +129,7 @@ class TokenKeeper(Struct, frozen=True, eq=False):
         slot.refusal, rotated = None, slot.refresh_token
         if slot.unannounced and rotated and isinstance(oauth, OAuthRefreshToken) and oauth.on_rotate:
             await of_user(oauth.on_rotate, rotated.reveal())
-        slot.token, slot.unannounced = token, None
+        slot.token, slot.unannounced, slot.began_early = token, None, -inf
         return token
 
     async def _grant(self, oauth: OAuth) -> AccessToken:
@@ -138,10 +144,11 @@ class TokenKeeper(Struct, frozen=True, eq=False):
             if isinstance(oauth, OAuthRefreshToken) and grant.refresh_token is not None:
                 rotated = grant.refresh_token.reveal() != current_refresh_token(oauth).reveal()
                 oauth.slot.refresh_token = grant.refresh_token  # a store may fail to take it
+                oauth.slot.is_unsaved = rotated
             return grant
 
         grant = await (ask() if oauth.store is None else shared_grant(oauth, oauth.store, ask))
-        oauth.slot.unannounced = grant.token if rotated else None
+        oauth.slot.unannounced, oauth.slot.is_unsaved = (grant.token if rotated else None), False
         return grant.token
 
 

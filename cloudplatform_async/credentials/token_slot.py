@@ -1,5 +1,6 @@
 """What is known of an OAuth grant at one moment: values, shared by all clients that were given it."""
 
+from math import inf
 from typing import NoReturn
 
 from msgspec import Struct
@@ -63,10 +64,14 @@ class TokenSlot:
         rejected: The header of the token that the API rejected last.
         stored: The refresh token that was last found in a store.
         news: Seconds that the last refresh took, until a call has told of it.
+        is_unsaved: A store has failed to take a refresh token that was rotated.
+        began_early: Monotonic seconds of the last refresh while a token served, until one succeeds.
     """
 
     __slots__ = (
         "__weakref__",
+        "began_early",
+        "is_unsaved",
         "news",
         "refresh_token",
         "refusal",
@@ -84,6 +89,8 @@ class TokenSlot:
         self.rejected: bytes | None = None
         self.stored: Secret | None = None
         self.news: float | None = None
+        self.is_unsaved = False
+        self.began_early = -inf
 
     def __repr__(self) -> str:
         return "TokenSlot(***)"
