@@ -102,7 +102,8 @@ def choose_credentials(
             raise ConfigurationError(
                 f"There are no credentials: the env file {found.path!r} was read, and has neither {API_KEY} "
                 f"nor {ACCESS_TOKEN} with a value. Put one there, pass api_key= or access_token=, or set "
-                f"{API_KEY} or {ACCESS_TOKEN} in the environment."
+                f"{API_KEY} or {ACCESS_TOKEN} in the environment.",
+                code="no_credentials",
             )
     return Credentials.of(api_key, access_token)
 

@@ -62,7 +62,8 @@ class Credentials(Struct, frozen=True, kw_only=True, eq=False):
         if key is None and token is None:
             raise ConfigurationError(
                 "There are no credentials: pass api_key= or access_token=, "
-                "or set CLOUD_API_KEY or CLOUD_ACCESS_TOKEN in the environment."
+                "or set CLOUD_API_KEY or CLOUD_ACCESS_TOKEN in the environment.",
+                code="no_credentials",
             )
         return cls(api_key=key, access_token=token)
 

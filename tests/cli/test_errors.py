@@ -66,6 +66,7 @@ def test_without_credentials_the_message_names_where_they_go(run: Run) -> None:
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert "CLOUD_API_KEY" in err
     assert "CLOUD_ACCESS_TOKEN" in err
+    assert "`cloudplatform auth login`" in err
 
 
 def test_a_wrong_key_is_an_authentication_error(

@@ -43,6 +43,10 @@ async def connect(connection: Connection, **more: Any) -> AsyncGenerator[AsyncCl
     try:
         async with AsyncClient(**options, **more) as client:
             yield client
+    except ConfigurationError as error:
+        if error.code == "no_credentials":
+            error.add_note("Or keep one for all commands: `cloudplatform auth login`.")
+        raise
     except AuthenticationError:
         if tokens is not None:
             tokens.drop()
