@@ -69,17 +69,19 @@ async def test_who_was_cancelled_may_be_called_and_leaves_no_timer() -> None:
 
 
 async def test_each_wait_of_a_queue_ends_at_its_own_time() -> None:
-    """In whatever order they came, and also those that come while others have ended."""
+    """Not before it, nor with the last, in whatever order they came, also while others have ended."""
     queue: dict[Waiter, None] = {}
     timer, over = QueueTimer(queue), list[float]()
 
     async def wait(timeout: float | None) -> None:
+        began = anyio.current_time()
         waiter = make_waiter(timeout)
         queue[waiter] = None
         timer.watch(waiter)
         try:
             await waiter
             assert timeout is not None
+            assert anyio.current_time() >= began + timeout
             over.append(timeout)
             if len(over) == 1:
                 tasks.start_soon(wait, 0.05)
@@ -98,7 +100,7 @@ async def test_each_wait_of_a_queue_ends_at_its_own_time() -> None:
                 await anyio.lowlevel.checkpoint()
             assert len(queue) == 2
             tasks.cancel_scope.cancel()
-    assert [timeout for timeout in over if timeout != 0.05] == sorted(timeouts)
+    assert sorted(over) == sorted([*timeouts, 0.05])
 
 
 def test_a_wait_ends_although_the_timer_was_set_in_a_loop_that_has_ended() -> None:
