@@ -89,8 +89,8 @@ class TokenSlot:
         self.rejected: bytes | None = None
         self.stored: Secret | None = None
         self.news: float | None = None
-        self.is_unsaved = False
-        self.began_early = -inf
+        self.is_unsaved: bool = False
+        self.began_early: float = -inf
 
     def __repr__(self) -> str:
         return "TokenSlot(***)"
