@@ -96,7 +96,8 @@ def test_a_server_that_is_not_there_is_a_connection_error(
         (["--output", "xml"], "ndjson"),
         (["--outptu", "json"], "--output"),
         (["--max-items", "many"], "--max-items"),
-        (["--page-size", "0"], "--page-size. Must be a whole number from 1 up"),
+        (["--page-size", "0"], "--page-size"),
+        (["--page-size", "0"], "Must be a whole number from 1 up"),
         (["--limit", "0.4"], "'0.4' is no whole number"),
         *slow((["--page-size", "2.5"], "--page-size"), (["--limit", "1e2"], "--limit")),
         *slow(
