@@ -56,9 +56,7 @@ class TokenKeeper(Struct, frozen=True, eq=False):
         if stands is Phase.EXPIRED:
             return None
         if stands is Phase.STALE and _under_way(slot) is None:
-            if (
-                slot.unannounced is not None or slot.is_unsaved
-            ):  # the user's own failed: a call must hear of it
+            if slot.unannounced is not None or slot.is_unsaved:  # a function of the user's failed: say so
                 return None
             rests_until = max(slot.refusal.until if slot.refusal else 0.0, slot.began_early + _PAUSE)
             if rests_until <= now.monotonic:

@@ -35,36 +35,14 @@ STRAYS = {
 
 @pytest.mark.parametrize("stray", STRAYS.values(), ids=STRAYS)
 @pytest.mark.parametrize("is_later", [False, True], ids=["in the same write", "while idle"])
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "TLS"])
 async def test_what_follows_an_answer_is_no_answer_to_the_next_call(
-    transport_class: type[Transport], stray: bytes, is_later: bool
+    transport_class: type[Transport], stray: bytes, *, is_later: bool, tls: bool
 ) -> None:
-    """In the same write, or while the connection is idle: the next call goes over another one."""
-    names, got = ["one", "two", "three"], list[str]()
-    used: list[Peer] = []
+    """In the same write, or while the connection is idle: the next call goes over another one.
 
-    def behave(peer: Peer, request: bytes) -> None:
-        used.append(peer)
-        peer.transport.write(asked(request) + (b"" if is_later else stray))
-
-    with Server(behave) as server:
-        async with AsyncClient(
-            base_url=f"{server.url}/v1", api_key="k", transport=transport_class()
-        ) as client:
-            for name in names:
-                got.append((await client.projects.get(name)).id)
-                if is_later:
-                    await server.run(used[-1].transport.write, stray)
-            statistics = client.statistics()
-    assert got == names
-    assert (statistics.attempts, server.accepted) == (3, 3)
-
-
-@pytest.mark.parametrize("stray", STRAYS.values(), ids=STRAYS)
-@pytest.mark.parametrize("is_later", [False, True], ids=["in the same write", "while idle"])
-async def test_what_follows_an_answer_over_tls_is_no_answer_to_the_next_call(
-    transport_class: type[Transport], stray: bytes, is_later: bool
-) -> None:
-    """Each in a record of its own: what the TLS layer holds of what came, the socket does not show."""
+    Over TLS each is a record of its own: what the TLS layer holds of what came, the socket does not show.
+    """
     names, got = ["one", "two", "three"], list[str]()
     used: list[Peer] = []
 
@@ -74,8 +52,8 @@ async def test_what_follows_an_answer_over_tls_is_no_answer_to_the_next_call(
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # what is sent has then come, too
         peer.transport.writelines([asked(request)] if is_later else [asked(request), stray])
 
-    with Server(behave, tls=identified()) as server:
-        transport = transport_class(verify=trusting())
+    with Server(behave, tls=identified() if tls else None) as server:
+        transport = transport_class(verify=trusting()) if tls else transport_class()
         async with AsyncClient(base_url=f"{server.url}/v1", api_key="k", transport=transport) as client:
             for name in names:
                 got.append((await client.projects.get(name)).id)
