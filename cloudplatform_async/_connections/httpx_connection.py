@@ -90,9 +90,8 @@ class HttpxConnection(Connection):
         self.used, self._response = True, response
         self._chunks = aiter(cast("httpx.AsyncByteStream", response.stream))
         if response.status_code == 407 and self._proxy is not None and request.origin.scheme == "http":
-            raise ProxyRefusalError(
-                f"The {self._name_of_proxy} answered 407."
-            )  # no origin does (RFC 9110 §15.5.8)
+            # No origin does (RFC 9110 §15.5.8).
+            raise ProxyRefusalError(f"The {self._name_of_proxy} answered 407.")
         return Response(response.status_code, response.headers.raw)
 
     async def read(self) -> bytes:
